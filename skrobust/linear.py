@@ -1,0 +1,353 @@
+"""Linear regression under the general robust loss."""
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skrobust import loss
+from skrobust._compat import Interval, StrOptions, check_sample_weight
+from skrobust._objective import LinearModel, MeanLoss, Rows, one_blas_thread
+from skrobust._scale import tuning_constant
+from skrobust._solvers import minimise, warn_unless_converged
+from skrobust._starts import (
+    first_fit,
+    least_squares,
+    origin_of,
+    path,
+    sample,
+    scale,
+    typical,
+    walk,
+    winsorised,
+)
+
+__all__ = ["AdaptiveLossRegressor"]
+
+
+class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
+    """Linear regression that minimises Barron's general loss of the residuals.
+
+    Minimises the weighted mean loss plus an L2 penalty::
+
+        sum(w * c**2 * rho(y - X @ coef - intercept, alpha, c)) / sum(w)
+            + l2 / 2 * ||coef||**2
+
+    `alpha` is the *shape of the loss*, as in the paper [1]_, and not the strength of a
+    penalty, as in :class:`~sklearn.linear_model.Ridge`: that is `l2` here.
+
+    Parameters
+    ----------
+    alpha : float or str, default=1.0
+        Shape of the loss, from -inf to inf, or its name: "l2" (2), "pseudo_huber" (1),
+        "cauchy" (0), "geman_mcclure" (-2), "welsch" (-inf). The smaller, the less an
+        outlier counts. From 1 on the problem is convex. Below 1 the answer is the
+        local minimum to which a path of fits leads that starts at 1.
+    c : float or "auto", default="auto"
+        Scale of the loss in the units of `y`: residuals well below it count as in least
+        squares, those above it less and less. With "auto" it is the robust scale of the
+        residuals of a first fit, `scale_`, times the constant that gives `efficiency`.
+    efficiency : float, default=0.95
+        With ``c="auto"``: variance of least squares over that of this fit when errors
+        are normal, between 0 and 1. Lower values resist outliers more. For `alpha`
+        between about 1.6 and 2 the loss is more efficient than 0.95 at any `c`; `c` is
+        then a tenth of the scale.
+    l2 : float, default=0.0
+        Strength of the penalty on the coefficients, at least 0; the intercept is free.
+        It stands beside the squared residual: with ``alpha=2`` the fit is that of
+        ``Ridge(alpha=l2 * sum(w))``, whatever `c`.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    max_iter : int, default=100
+        Largest number of solver iterations in the last fit, the one on all rows.
+    tol : float, default=1e-8
+        Largest gradient at which the solver stops. Each component is taken relative to
+        the root of its curvature, so that `tol` means the same whatever the units of
+        `X` and `y`: the distance to the minimum, in units of `c`.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Slopes, in units of `y` over units of `X`.
+    intercept_ : float
+        Prediction at the origin, 0.0 if ``fit_intercept=False``.
+    alpha_ : float
+        Shape of the loss as a number.
+    c_ : float
+        Scale of the loss, in the units of `y`.
+    scale_ : float
+        Robust standard deviation of the residuals, in the units of `y`: with
+        ``c="auto"`` that of the first fit, on which `c_` rests; otherwise that of this
+        fit. It is 1.4826 times the weighted median of the absolute residuals.
+    weights_ : ndarray of shape (n_samples,)
+        How far the fit trusts each training row, from 0 to 1: least squares with these
+        weights (times `sample_weight`) gives the same coefficients.
+    n_iter_ : int
+        Solver iterations of the last fit, at least 1.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where all of them are strings.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gradient is above `tol` after `max_iter` iterations.
+    UserWarning
+        If more than half of the rows are fitted exactly and the others are not: with
+        ``c="auto"`` the scale is then 0, and the others are left out of the fit.
+
+    See Also
+    --------
+    sklearn.linear_model.HuberRegressor : One convex loss, fitted by L-BFGS.
+    TargetWeightedRegressor : Weights for rare targets, for any regressor.
+
+    Notes
+    -----
+    Outliers in `y` are bounded or rejected, according to `alpha`. An outlier in `X`
+    far from the others (a bad leverage point) can still decide the fit.
+
+    Rows are read in blocks, on as many threads as the BLAS may use. X is never copied;
+    sparse X is read as CSR.
+
+    References
+    ----------
+    .. [1] J. T. Barron, "A General and Adaptive Robust Loss Function", CVPR 2019.
+           https://arxiv.org/abs/1701.03077
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrobust import AdaptiveLossRegressor
+    >>> X = np.arange(20.0)[:, None]
+    >>> y = 3 * X.ravel() + np.tile([0.1, -0.1], 10)
+    >>> y[-4:] = 0.0
+    >>> model = AdaptiveLossRegressor(alpha="geman_mcclure").fit(X, y)
+    >>> model.coef_.round(2)
+    array([3.])
+    >>> model.weights_.round(2)[-6:]
+    array([0.96, 0.98, 0.  , 0.  , 0.  , 0.  ])
+    """
+
+    _parameter_constraints: dict = {
+        "alpha": [
+            Interval(Real, None, None, closed="both"),
+            StrOptions(set(loss.ALPHAS)),
+        ],
+        "c": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "efficiency": [Interval(Real, 0, 1, closed="neither")],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        c="auto",
+        *,
+        efficiency=0.95,
+        l2=0.0,
+        fit_intercept=True,
+        max_iter=100,
+        tol=1e-8,
+    ):
+        self.alpha = alpha
+        self.c = c
+        self.efficiency = efficiency
+        self.l2 = l2
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features. float32 is read as it is and computed with in float64.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample, not negative; 1 each by default. A weight of k means
+            the row k times, 0 that it is not there.
+
+        Returns
+        -------
+        self : AdaptiveLossRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is outside its domain; if `X`, `y` or `sample_weight` hold
+            NaN or infinity, or do not have the same number of rows; if no weight is
+            positive; or if the loss overflows, which it can for ``alpha > 2``.
+        """
+        self._validate_params()
+        with _all_or_nothing(self):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                y_numeric=True,
+            )
+            y = y.astype(np.float64, copy=False)
+            weights = _valid_weights(sample_weight, X)
+            model = LinearModel(bool(self.fit_intercept))
+            with one_blas_thread() as threads:
+                fitted = self._solve(Rows(X, y, weights, threads=threads), model)
+            self.coef_, self.intercept_ = fitted.coef, fitted.intercept
+            self.alpha_, self.c_, self.scale_ = fitted.alpha, fitted.c, fitted.scale
+            self.weights_, self.n_iter_ = fitted.weights, fitted.n_iter
+        return self
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            Predicted target.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+        return safe_sparse_dot(X, self.coef_.astype(X.dtype)) + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _solve(self, rows, model):
+        """Return what `fit` learns, or say why the loss cannot be fitted."""
+        alpha = float(loss.ALPHAS.get(self.alpha, self.alpha))
+        few = sample(rows)
+        shift, centre = origin_of(few, model)
+        rows, few = (replace(r, shift=shift, centre=centre) for r in (rows, few))
+        try:
+            return self._minimum(rows, few, model, alpha)
+        except FloatingPointError as error:
+            raise ValueError(
+                f"The loss of alpha={alpha} overflows at c={self.c!r}: some residuals "
+                "are too many times c. Raise c, or lower alpha."
+            ) from error
+
+    def _minimum(self, rows, few, model, alpha):
+        """Minimise the objective from a start that `few` of the rows give."""
+        auto, unit, sigma = self.c == "auto", typical(few), None
+        reach = unit if auto else unit + self.c
+        few, tame = winsorised(few, reach), winsorised(rows, reach)
+        start = least_squares(few, model, self.l2, unit)
+        if auto:
+            first = first_fit(few, model, self.l2, unit, start)
+            if len(few) < len(rows):
+                first = first_fit(tame, model, self.l2, unit, *first[:2])
+            if first.exact is not None:
+                return _exact(rows, model, alpha, first)
+            start, sigma, _ = first
+
+        def objective(some, shape):
+            c = self.c
+            if sigma is not None:
+                c = sigma * tuning_constant(shape, float(self.efficiency))
+            return MeanLoss(some, model, shape, c, self.l2, unit)
+
+        steps = path(alpha)
+        if auto or len(few) == len(rows):
+            steps = steps[:-1]  # the start is one on all rows
+        start = walk([objective(few, shape) for shape in steps], start)
+        final = objective(tame if alpha <= 1 else rows, alpha)
+        solution = minimise(final, start, tol=self.tol, max_iter=self.max_iter)
+        warn_unless_converged(solution, self.tol, stacklevel=4)
+        return _learnt(final, solution, sigma)
+
+
+class _Fitted(NamedTuple):
+    """What a fit learns: the attributes of the estimator, without underscores."""
+
+    coef: np.ndarray
+    intercept: float
+    alpha: float
+    c: float
+    scale: float
+    weights: np.ndarray
+    n_iter: int
+
+
+def _learnt(objective, solution, sigma):
+    """Return what the fit that ended in `solution` learnt."""
+    rows, model, params = objective.rows, objective.model, solution.params
+    residuals = rows.collect(lambda block: rows.residuals(block, model, params))
+    if sigma is None:
+        sigma = scale(rows, lambda block: residuals[block])
+    alpha, c = objective.alpha, objective.c
+    weights = rows.collect(lambda block: loss.weight(residuals[block], alpha, c))
+    weights /= max(weights.max(), 1.0)  # above 1 for alpha > 2 only
+    coef, intercept = model.unshifted(params, rows)
+    n_iter = max(solution.n_iter, 1)
+    return _Fitted(coef, intercept, alpha, c, sigma, weights, n_iter)
+
+
+def _exact(rows, model, alpha, first):
+    """Return the fit where more than half of the rows leave no residual."""
+    counted = True if rows.weights is None else rows.weights > 0
+    left_out = np.count_nonzero(counted & ~first.exact)
+    if left_out:
+        warnings.warn(
+            f"More than half of the rows are fitted exactly: scale_ and c_ are 0, and "
+            f"the other {left_out} rows have no say in the fit. Give c a value in the "
+            "units of y to let them have one.",
+            UserWarning,
+            stacklevel=5,
+        )
+    coef, intercept = model.unshifted(first.params, rows)
+    weights = first.exact.astype(float)
+    return _Fitted(coef, intercept, alpha, 0.0, 0.0, weights, 1)
+
+
+def _valid_weights(sample_weight, X):
+    """Return checked weights, None where they are equal."""
+    if sample_weight is None:
+        return None
+    if not np.any(np.asarray(sample_weight)):
+        raise ValueError(
+            "sample_weight must have a positive value. Got zeros only, which leaves no "
+            "row to fit. Give the rows that count a positive weight."
+        )
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64)
+    if weights.min() < 0:
+        raise ValueError(
+            f"sample_weight must not be negative. Got {weights.min()} at row "
+            f"{weights.argmin()}. Drop the row, or give it weight 0."
+        )
+    return weights
+
+
+@contextmanager
+def _all_or_nothing(estimator):
+    """Give an estimator its old state back if the block does not end well."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
