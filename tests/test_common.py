@@ -1,0 +1,48 @@
+"""scikit-learn's own checks, over every public estimator. No failure is expected."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skrobust
+from skrobust import AdaptiveLossRegressor, TargetWeightedRegressor
+
+ESTIMATORS = [
+    *(AdaptiveLossRegressor(a) for a in (4.0, 2.0, 1.5, 1.0, 0.0, -2.0, -np.inf)),
+    AdaptiveLossRegressor("cauchy", c=1.0, l2=0.01),
+    AdaptiveLossRegressor("welsch", efficiency=0.85),
+    AdaptiveLossRegressor(c=1.0, fit_intercept=False),
+    TargetWeightedRegressor(AdaptiveLossRegressor("cauchy", c=1.0)),
+    TargetWeightedRegressor(Ridge()),
+    TargetWeightedRegressor(make_pipeline(StandardScaler(), Ridge())),
+    TargetWeightedRegressor(HistGradientBoostingRegressor(max_iter=5)),
+]
+# Helpers of an estimator: they see targets, or nothing, but never features.
+WITHOUT_FEATURES = {"TargetBuckets", "BucketWeighter"}
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_sklearn_compatible(estimator, check):
+    check(estimator)
+
+
+def test_no_public_estimator_is_left_out():
+    public = {
+        name
+        for name in skrobust.__all__
+        if isinstance(value := getattr(skrobust, name), type)
+        and issubclass(value, BaseEstimator)
+    }
+    assert public - WITHOUT_FEATURES == {type(e).__name__ for e in ESTIMATORS}
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_FEATURES))
+def test_helper_clones_and_prints(name):
+    helper = getattr(skrobust, name)()
+    assert repr(helper) == f"{name}()"
+    assert type(helper)(**helper.get_params()).get_params() == helper.get_params()
