@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,17 +38,37 @@ TINY = float(np.finfo(float).tiny)
 LEAST_CURVATURE = 0.1  # of a row, relative to its weight
 
 
+class _BlasHold:
+    """How many fits hold the BLAS to one thread at this moment, and what it had."""
+
+    lock = Lock()
+    fits = 0
+    limits: Any = None
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[int]:
-    """Hold the BLAS to one thread; give the number that it was allowed before.
+    """Hold the BLAS to one thread; give the number of threads to use instead.
 
     On blocks that fit in cache the BLAS' own threads cost more than they bring. The
-    number honours what the user, or joblib in a worker, has set.
+    number honours what the user, or joblib in a worker, has set. Fits that run at the
+    same time in threads of one process share the hold, which is the process's: the
+    first one takes it, the last one lets go, and those between keep to one thread.
     """
-    blas = threadpool_controller().select(user_api="blas")
-    threads = max((library["num_threads"] for library in blas.info()), default=1)
-    with blas.limit(limits=1):
+    with _BlasHold.lock:
+        threads = 1
+        if not _BlasHold.fits:
+            blas = threadpool_controller().select(user_api="blas")
+            threads = max((lib["num_threads"] for lib in blas.info()), default=1)
+            _BlasHold.limits = blas.limit(limits=1)
+        _BlasHold.fits += 1
+    try:
         yield threads
+    finally:
+        with _BlasHold.lock:
+            _BlasHold.fits -= 1
+            if not _BlasHold.fits:
+                _BlasHold.limits.restore_original_limits()
 
 
 @dataclass(frozen=True)
@@ -66,6 +87,8 @@ class Rows:
         What is taken off each row of a dense X, nothing if None.
     centre : float
         What is taken off y.
+    unit : float
+        What y is then divided by: a power of 2, so that no digit is lost.
     threads : int
         Over how many threads the blocks may be spread.
     """
@@ -75,29 +98,51 @@ class Rows:
     weights: Array | None = None
     shift: Array | None = None
     centre: float = 0.0
+    unit: float = 1.0
     threads: int = 1
 
     def __len__(self) -> int:
         return int(self.X.shape[0])
 
-    @property
+    @cached_property
     def total(self) -> float:
         """Total weight."""
         return float(len(self) if self.weights is None else self.weights.sum())
+
+    @cached_property
+    def size(self) -> float:
+        """Mean size of y, in its unit."""
+
+        def visit(rows: slice) -> Sums:
+            y = np.abs(self.y[rows] - self.centre) / self.unit
+            return (self.weigh(rows, y).sum(),)
+
+        return float(self.sum(visit)[0]) / self.total
+
+    @cached_property
+    def largest(self) -> float:
+        """Largest size of a y."""
+        low, high = self.y.min() - self.centre, self.y.max() - self.centre
+        return float(max(high, -low)) / self.unit
 
     def take(self, chosen: Array) -> "Rows":
         """Return the chosen rows, copied."""
         weights = None if self.weights is None else self.weights[chosen]
         return replace(self, X=self.X[chosen], y=self.y[chosen], weights=weights)
 
-    def block(self, rows: slice) -> tuple[Any, Array]:
-        """Return X and y of a slice of rows, shifted and in float64."""
+    def features(self, rows: slice) -> Any:
+        """Return X of a slice of rows, shifted and in float64."""
         X = self.X[rows]
         if self.shift is not None:
-            X = X - self.shift  # of float32, too, it makes float64
-        elif X.dtype != np.float64:
-            X = X.astype(np.float64)
-        return X, self.y[rows] - self.centre
+            return X - self.shift  # of float32, too, it makes float64
+        return X if X.dtype == np.float64 else X.astype(np.float64)
+
+    def block(self, rows: slice) -> tuple[Any, Array]:
+        """Return X and y of a slice of rows, shifted, scaled and in float64."""
+        X = self.features(rows)
+        y = self.y[rows] - self.centre
+        y /= self.unit
+        return X, y
 
     def residuals(self, rows: slice, model: "LinearModel", params: Array) -> Array:
         """Return ``y - model`` for a slice of rows."""
@@ -106,8 +151,16 @@ class Rows:
         return y
 
     def weigh(self, rows: slice, values: Array) -> Array:
-        """Return the values of a slice of rows, times their weights."""
-        return values if self.weights is None else values * self.weights[rows]
+        """Return the values of a slice of rows, times their weights.
+
+        A row of weight 0 is not there, whatever its value.
+        """
+        if self.weights is None:
+            return values
+        weights = self.weights[rows]
+        return np.multiply(
+            values, weights, where=weights > 0, out=np.zeros_like(values)
+        )
 
     def collect(self, visit: Callable[[slice], Array]) -> Array:
         """Return what `visit` gives for each block, one number a row."""
@@ -156,6 +209,7 @@ class LinearModel:
 
     def unshifted(self, params: Array, rows: Rows) -> tuple[Array, float]:
         """Return coefficients and intercept for X and y as they were given."""
+        params = params * rows.unit
         if not self.intercept:
             return params, 0.0
         coef = params[:-1]
@@ -195,7 +249,6 @@ class MeanLoss:
     alpha: float
     c: float
     l2: float = 0.0
-    typical: float = 0.0  # size of y
 
     def resolution(self, value: float) -> float:
         """Return the size of a gradient that rounding cannot tell from zero.
@@ -203,7 +256,7 @@ class MeanLoss:
         A residual is the difference of two numbers of the size of y, and the gradient a
         mean of terms that, squared, are at most twice the loss.
         """
-        return ROUNDING * (1 + self.typical / self.c + math.sqrt(2 * abs(value)))
+        return ROUNDING * (1 + self.rows.size / self.c + math.sqrt(2 * abs(value)))
 
     def evaluate(self, params: Array) -> tuple[float, Array]:
         """Return the value and the gradient."""

@@ -76,7 +76,7 @@ def weighted_median(values: Array, weights: Array) -> float:
     return found
 
 
-def median(sweep: Sweep, total: float, guess: float | None = None) -> float:
+def median(sweep: Sweep, part: float, guess: float | None = None) -> float:
     """Return the exact weighted median of non-negative values seen in blocks.
 
     Parameters
@@ -84,8 +84,9 @@ def median(sweep: Sweep, total: float, guess: float | None = None) -> float:
     sweep : callable
         ``sweep(visit)`` calls ``visit(values, weights)`` for each block of rows,
         weights being None where all are 1, and returns the sum of the tuples it gives.
-    total : float
-        Total weight.
+    part : float
+        How much weight lies below it: half of all for the median, or another part for
+        that quantile.
     guess : float, default=None
         What the median may be near: only values near it are then kept, so that the
         rows need not fit in memory. All are kept if it is None, or was wrong.
@@ -101,7 +102,7 @@ def median(sweep: Sweep, total: float, guess: float | None = None) -> float:
     for low, high in brackets:
         below, values, weights = sweep(partial(_bracketed, low, high))
         rest = np.concatenate(values), np.concatenate(weights)
-        found = _median_of_rest(*rest, float(below), total / 2)
+        found = _median_of_rest(*rest, float(below), part)
         if found is not None:
             return found
     raise AssertionError("the last bracket holds every row")
@@ -119,18 +120,18 @@ def _bracketed(
 
 
 def _median_of_rest(
-    values: Array, weights: Array, below: float, half: float
+    values: Array, weights: Array, below: float, part: float
 ) -> float | None:
     """Return the median when `below` lies under all `values`, None if it is elsewhere.
 
-    Where the weight up to a value is just half of all, the median lies midway to the
-    next value, as it does for an even number of rows.
+    Where the weight up to a value is just the part wanted, the median lies midway to
+    the next value, as it does for an even number of rows.
     """
     order = np.argsort(values)
     reached = below + np.cumsum(weights[order])
-    slack = 1e-12 * half
-    first = int(np.searchsorted(reached, half - slack))
-    second = int(np.searchsorted(reached, half + slack, side="right"))
-    if below >= half - slack or second >= len(values):
+    slack = 1e-12 * part
+    first = int(np.searchsorted(reached, part - slack))
+    second = int(np.searchsorted(reached, part + slack, side="right"))
+    if below >= part - slack or second >= len(values):
         return None
     return float(0.5 * values[order[first]] + 0.5 * values[order[second]])

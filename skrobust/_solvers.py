@@ -56,7 +56,8 @@ class Solution:
 
     `size` is that of the gradient in Newton coordinates, ``sqrt(g' B^-1 g)``: the
     length of the step that a Newton method would still take. It does not depend on the
-    units of the features, nor on how they are combined.
+    units of the features, nor on how they are combined. `rank` is the number of
+    directions in which the objective bends.
     """
 
     params: Array
@@ -65,6 +66,7 @@ class Solution:
     size: float
     n_iter: int
     converged: bool
+    rank: int
 
 
 def minimise(
@@ -78,12 +80,13 @@ def minimise(
     params, n_iter = start, 0
     while True:
         value, gradient, metric = objective.expand(params)
-        if not np.isfinite(value):
+        if not (np.isfinite(value) and np.isfinite(metric).all()):
             raise FloatingPointError("the objective overflows")
         coordinates = _NewtonCoordinates(metric)
         tol = max(tol, objective.resolution(value))
         size = coordinates.size(gradient)
-        here = Solution(params, value, gradient, size, n_iter, size <= tol)
+        rank = coordinates.rank
+        here = Solution(params, value, gradient, size, n_iter, size <= tol, rank)
         if here.converged or n_iter >= max_iter:
             return here
         steps = max_iter - n_iter
@@ -95,15 +98,21 @@ def minimise(
         params, n_iter = there.params, there.n_iter
 
 
-def warn_unless_converged(solution: Solution, tol: float, *, stacklevel: int) -> None:
+def warn_unless_converged(
+    solution: Solution, tol: float, max_iter: int, *, stacklevel: int
+) -> None:
     """Warn if `solution` stopped short of `tol`: the one place that judges it."""
     if solution.converged:
         return
+    remedy = "Raise max_iter."
+    if solution.n_iter < max_iter:
+        remedy = (
+            "Rounding hides any further descent: columns of X are nearly collinear, or "
+            "c is very small beside the residuals. Drop columns, raise l2, c or tol."
+        )
     warnings.warn(
-        f"The fit stopped after {solution.n_iter} iterations at a relative gradient of "
-        f"{solution.size:.1e}, above tol={tol:.1e}. Raise max_iter; if that does not "
-        "help, c is small beside the spread of the residuals, or columns of X are "
-        "nearly collinear: raise c or l2.",
+        f"The fit stopped after {solution.n_iter} iterations at a gradient of size "
+        f"{solution.size:.1e}, above tol={tol:.1e}. {remedy}",
         ConvergenceWarning,
         stacklevel=stacklevel + 1,
     )
@@ -120,6 +129,7 @@ class _NewtonCoordinates:
         diagonal = metric if metric.ndim == 1 else np.diagonal(metric)
         # Columns in their own units first, so that "zero" below has a meaning.
         inverse = 1 / np.sqrt(np.where(diagonal > 0, diagonal, np.inf))
+        self._unseen = np.empty((len(inverse), 0))
         if metric.ndim == 1:
             self._transform = inverse
             return
@@ -127,6 +137,7 @@ class _NewtonCoordinates:
         seen = values > 8 * len(values) * np.finfo(float).eps * values.max(initial=0)
         roots = vectors[:, seen] / np.sqrt(values[seen])
         self._transform = roots * inverse[:, None]
+        self._unseen = vectors[:, ~seen] * inverse[:, None]
 
     def step(self, z: Array) -> Array:
         """Return ``T z``, a step of the parameters."""
@@ -149,9 +160,14 @@ class _NewtonCoordinates:
         return int(self._transform.shape[-1])
 
     def size(self, gradient: Array) -> float:
-        """Return the size of a gradient, see `Solution`."""
+        """Return the size of a gradient, see `Solution`.
+
+        What it has in directions without a coordinate counts too: nothing, where
+        columns are collinear, but not where they only are so to rounding.
+        """
         with np.errstate(over="ignore"):
-            return float(np.linalg.norm(self.pull(gradient)))
+            seen = np.linalg.norm(self.pull(gradient))
+            return float(np.hypot(seen, np.linalg.norm(self._unseen.T @ gradient)))
 
 
 def _descend(
@@ -168,8 +184,16 @@ def _descend(
 
     def visit(params: Array) -> Solution:
         value, gradient = objective.evaluate(params)
-        size = coordinates.size(gradient)
-        return Solution(params, value, gradient, size, best.n_iter + 1, size <= tol)
+        size, n_iter = coordinates.size(gradient), best.n_iter + 1
+        return replace(
+            here,
+            params=params,
+            value=value,
+            gradient=gradient,
+            size=size,
+            n_iter=n_iter,
+            converged=size <= tol,
+        )
 
     def evaluate(z: Array) -> tuple[float, Array]:
         nonlocal last
@@ -215,14 +239,13 @@ def _polish(
     next ones, that have learnt from it, make it smaller.
     """
     now, patience = best, PATIENCE
-    ceiling = best.value + VISIBLE * abs(best.value)
     for n_iter in range(best.n_iter + 1, best.n_iter + max_iter + 1):
         if now.converged or not patience:
             break
         pulled = coordinates.pull(now.gradient)
         z = -(LbfgsInvHessProduct(*pairs) @ pulled)
         there = replace(visit(now.params + coordinates.step(z)), n_iter=n_iter)
-        if not there.value <= ceiling:
+        if not np.isfinite(there.value):
             break
         pair = np.stack([z, coordinates.pull(there.gradient) - pulled])
         if pair[0] @ pair[1] > 0:

@@ -14,150 +14,214 @@ from scipy import sparse
 
 from skrobust._objective import LinearModel, MeanLoss, Rows
 from skrobust._scale import SIGMA_PER_MAD, median, weighted_median
-from skrobust._solvers import minimise
+from skrobust._solvers import Solution, minimise
 
 __all__ = [
     "FirstFit",
     "first_fit",
+    "in_own_units",
     "least_squares",
-    "origin_of",
     "path",
     "sample",
     "scale",
-    "typical",
+    "start_of",
+    "tame",
     "walk",
-    "winsorised",
 ]
 
 Array = NDArray[Any]
 
 SAMPLE_ROWS = 4000
 SAMPLE_ROWS_PER_PARAMETER = 20
-BEYOND = 1e8
 FAR_FROM_ZERO = 100.0  # standard deviations from which a column is shifted
-ROUGH = 1e-3  # relative gradient of a fit that another one follows
+ROUGH = 1e-3  # size of the gradient of a fit that another one follows
+MAX_DOUBLINGS = 6  # of alpha - 2 before the end of the path
 NEARLY_ABSOLUTE = 0.2  # c of the first fit, in units of the scale
 # c**2 E[curvature] at the normal: with it a penalty weighs as in least squares.
 NEARLY_ABSOLUTE_CURVATURE = 0.15  # quad of norm.pdf(z) * (1 + 25 * z**2) ** -1.5
-SCALE_TOL = 1e-3
-MAX_ROUNDS = 60
-EXACT = 1e-11  # scale of the residuals, relative to that of y, that is rounding
-EXACT_ROW = 1e-9  # residual of a row, relative to y, where the scale is rounding
-MAX_DOUBLINGS = 6  # of alpha - 2 before the end of the path
+SCALE_TOL = 1e-4
+MAX_ROUNDS = 100
+# In units of y. Rounding leaves some 1e-16 of it in a residual.
+EXACT_SCALE, EXACT_ROW = 1e-13, 1e-11
+SQUARABLE = 1e100
+BEYOND = 1e6  # scales from which a row is tamed in the first fit
 
 
 def sample(rows: Rows) -> Rows:
     """Return some thousand of the rows, or all where that saves little.
 
-    What is fitted on them is a start for a fit on all rows: which rows they are (always
-    the same ones) makes no difference to the answer.
+    What is fitted on them is a start for a fit on all rows. They are always the same
+    ones, and none has weight 0.
     """
     n, p = rows.X.shape
     size = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER * p)
+    present = None
+    if rows.weights is not None and not rows.weights.all():
+        present = np.flatnonzero(rows.weights)
+        n = len(present)
     if n < 4 * size:
         return rows
     chosen = np.random.default_rng(0).choice(n, size, replace=False, shuffle=False)
-    chosen = np.sort(chosen)
-    if rows.weights is not None and not rows.weights[chosen].any():
-        return rows
-    return rows.take(chosen)
+    chosen.sort()
+    return rows.take(chosen if present is None else present[chosen])
 
 
-def origin_of(rows: Rows, model: LinearModel) -> tuple[Array | None, float]:
-    """Return what to take off X and y so that numbers are of the size of their spread.
+def in_own_units(rows: Rows, few: Rows, model: LinearModel) -> list[Rows]:
+    """Return all rows, and the few, with numbers of the size of their spread.
 
-    Only where there is an intercept to take it up again: y loses its median, and
-    columns far from zero (a year, a timestamp) lose their mean, without which their
-    products with the others would drown in rounding. Where the rows do not determine
-    the coefficients all columns do: the answer is then one of small coefficients.
+    y is divided by a power of 2 near the median size of what is not its centre, so that
+    1 is a typical y whatever its unit. Where there is an intercept to take it up again,
+    y also loses its median, and columns far from zero (a year, a timestamp) their mean,
+    without which their products with the others would drown in rounding. Where the rows
+    do not determine the coefficients, all columns do: the answer is then a small one.
     """
-    if not model.intercept:
-        return None, 0.0
-    weights = np.ones(len(rows)) if rows.weights is None else rows.weights
-    centre = weighted_median(rows.y, weights)
-    if sparse.issparse(rows.X):
-        return None, centre
-    X = np.asarray(rows.X, dtype=np.float64)
-    mean = np.average(X, axis=0, weights=weights)
-    deviation = np.sqrt(np.average(np.square(X - mean), axis=0, weights=weights))
-    far = np.abs(mean) > FAR_FROM_ZERO * deviation
-    far |= rows.total <= X.shape[1]
-    return (np.where(far, mean, 0.0) if far.any() else None), centre
+    centre, shift = 0.0, None
+    if model.intercept:
+        weights = np.ones(len(few)) if few.weights is None else few.weights
+        centre = weighted_median(few.y, weights)
+        if not sparse.issparse(few.X):
+            shift = _shift(few)
+    # All rows are asked only if the few are all alike.
+    typical = _typical(few, centre) or _typical(rows, centre) or 1.0
+    unit = float(2.0 ** np.round(np.log2(typical)))
+    return [replace(r, centre=centre, unit=unit, shift=shift) for r in (rows, few)]
 
 
-def winsorised(rows: Rows, unit: float) -> Rows:
-    """Return rows whose y is at most 1e8 units from its centre.
+def _typical(rows: Rows, centre: float) -> float:
+    """Return the median size of what is not the centre, 0 where there is nothing."""
+    size = np.abs(rows.y - centre)
+    weights = (size > 0) * (1.0 if rows.weights is None else rows.weights)
+    return weighted_median(size, weights) if weights.any() else 0.0
 
-    For ``alpha <= 1`` the fit is the same to rounding, as such a row then pulls no
-    more (or less) the further out it is. But the loss of a fill value of 1e30 would
-    drown that of all other rows.
+
+def _shift(rows: Rows) -> Array | None:
+    """Return the means of the columns far from zero, None if there are none."""
+
+    def moments(block: slice) -> tuple[Any, ...]:
+        X, _ = rows.block(block)
+        weights = rows.weigh(block, np.ones(len(X)))
+        return weights @ X, weights @ np.square(X)
+
+    mean, square = (moment / rows.total for moment in rows.sum(moments))
+    far = np.square(mean) > FAR_FROM_ZERO**2 * (square - np.square(mean))
+    far |= rows.total <= rows.X.shape[1]
+    return np.where(far, mean, 0.0) if far.any() else None
+
+
+def tame(rows: Rows, model: LinearModel, params: Array, reach: float) -> Rows:
+    """Return rows with no y further than `reach` from a fit.
+
+    Where ``alpha <= 1`` and `reach` is many times c, a row beyond it pulls as hard (or
+    as little) wherever it is, so this changes no fit. But the loss of a fill value of
+    1e30 would drown that of all other rows.
     """
-    low, high = rows.centre - BEYOND * unit, rows.centre + BEYOND * unit
-    if low <= rows.y.min() and rows.y.max() <= high:
+    if rows.largest <= reach:
         return rows
+    fitted = rows.collect(lambda block: model(params, rows.features(block))[0])
+    low, high = ((fitted + side * reach) * rows.unit + rows.centre for side in (-1, 1))
     return replace(rows, y=rows.y.clip(low, high))
+
+
+def least_squares(
+    rows: Rows, model: LinearModel, l2: float, tol: float = ROUGH
+) -> Solution:
+    """Fit by least squares."""
+    start = np.zeros(rows.X.shape[1] + model.intercept)
+    objective = MeanLoss(rows, model, 2.0, 1.0, l2)
+    return minimise(objective, start, tol=tol, max_iter=100)
 
 
 class FirstFit(NamedTuple):
     """A robust fit that is not efficient yet, and the scale of its residuals.
 
-    `exact` is None, or marks the rows without a residual where they are more than half
-    and the scale therefore is 0.
+    `exact` is None, or marks the rows without a residual where they are so many that
+    the scale is 0. `rank` is the number of coefficients that the rows determine, `rate`
+    by how much a scale that is off is put right in a round.
     """
 
     params: Array
     scale: float
+    rank: int
+    rate: float = 1.0
+    settled: bool = True
     exact: Array | None = None
 
 
-def typical(rows: Rows) -> float:
-    """Return the size of y beside its centre: the median of what is not zero."""
-    size = np.abs(rows.y - rows.centre)
-    weights = (size > 0) * (1.0 if rows.weights is None else rows.weights)
-    return weighted_median(size, weights) if weights.any() else 0.0
-
-
-def least_squares(rows: Rows, model: LinearModel, l2: float, unit: float) -> Array:
-    """Return the parameters of a least-squares fit to y of size `unit`."""
-    objective = MeanLoss(rows, model, 2.0, unit or 1.0, l2)
-    start = np.zeros(rows.X.shape[1] + model.intercept)
-    return minimise(objective, start, tol=ROUGH, max_iter=100).params
-
-
-def first_fit(
-    rows: Rows,
-    model: LinearModel,
-    l2: float,
-    unit: float,
-    start: Array,
-    guess: float | None = None,
-) -> FirstFit:
+def first_fit(rows: Rows, model: LinearModel, l2: float, start: FirstFit) -> FirstFit:
     """Fit nearly least absolute deviations, and their scale.
 
-    The scale is the weighted median of the absolute residuals, consistent at the
-    normal; the loss turns linear at a fifth of it. The two are found in turn. Up to a
-    third of gross errors in y, which is of size `unit`, leave both usable.
+    Such a fit passes (nearly) through as many rows as there are coefficients. The scale
+    is the weighted median of the other absolute residuals, consistent at the normal,
+    and the loss turns linear at a fifth of it. The two are found in turn: the
+    logarithm of the scale is where a round no longer changes it, found by secants. Up
+    to a third of gross errors in y leave both usable.
     """
-    params = start
+    params, sigma, rank, rate, *_ = start
+    spent = rank if l2 == 0 else 0
+    before, step, settled = 0.0, 0.0, False
 
     def residuals(block: slice) -> Array:
         return rows.residuals(block, model, params)
 
-    sigma, last = scale(rows, residuals) if guess is None else guess, 0.0
     for _ in range(MAX_ROUNDS):
-        if sigma <= EXACT * unit:
-            return _exact_fit(rows, model, l2, unit, params)
+        near = tame(rows, model, params, BEYOND * sigma)
         c, penalty = NEARLY_ABSOLUTE * sigma, NEARLY_ABSOLUTE_CURVATURE * l2
-        objective = MeanLoss(rows, model, 1.0, c, penalty)
+        objective = MeanLoss(near, model, 1.0, c, penalty)
         params = minimise(objective, params, tol=ROUGH, max_iter=200).params
-        after = scale(rows, residuals, sigma)
-        change = np.log(after / sigma) if after > 0 else -np.inf
-        if change * last < 0 and abs(change) > abs(last) / 2:
-            change /= 2  # with as many coefficients as rows it would swing for ever
-        sigma, last = sigma * np.exp(change), change
-        if abs(change) <= SCALE_TOL:
+        found = scale(rows, residuals, guess=sigma, spent=spent)
+        if found <= EXACT_SCALE:
+            return _exact_fit(rows, model, l2, params)
+        change = float(np.log(found / sigma))
+        if step:
+            rate = float(np.clip((before - change) / step, 0.1, 10.0))
+        # A far smaller c than the last one would be a fit without a start.
+        most = max(abs(change), 1.0)
+        before, step = change, float(np.clip(change / rate, -most, most))
+        sigma = max(sigma * float(np.exp(step)), EXACT_SCALE)
+        if abs(step) <= SCALE_TOL:
+            settled = True
             break
-    return FirstFit(params, float(sigma))
+    return FirstFit(params, sigma, rank, rate, settled)
+
+
+def start_of(rows: Rows, model: LinearModel, l2: float) -> FirstFit:
+    """Return the least-squares fit and the scale of its residuals."""
+    params = np.zeros(rows.X.shape[1] + model.intercept)
+    fit = least_squares(tame(rows, model, params, SQUARABLE), model, l2)
+    spread = scale(rows, lambda block: rows.residuals(block, model, fit.params))
+    return FirstFit(fit.params, max(spread, EXACT_SCALE), fit.rank)
+
+
+def scale(
+    rows: Rows,
+    residuals: Callable[[slice], Array],
+    *,
+    guess: float | None = None,
+    spent: int = 0,
+) -> float:
+    """Return the robust standard deviation of residuals that are given by blocks.
+
+    It is their weighted median size, made consistent at the normal; without the `spent`
+    smallest of them, where that many coefficients have made them small.
+    """
+    weights = rows.weights
+
+    def sweep(visit: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
+        return rows.sum(
+            lambda block: visit(
+                np.abs(residuals(block)), None if weights is None else weights[block]
+            )
+        )
+
+    if guess is None and len(rows) > 4 * SAMPLE_ROWS:
+        thin = slice(None, None, len(rows) // SAMPLE_ROWS)
+        guess = SIGMA_PER_MAD * float(np.median(np.abs(residuals(thin))))
+    near = guess / SIGMA_PER_MAD if guess else None
+    n = float(len(rows))
+    if weights is not None:  # a weight of 2 is two rows; one below 1 still is a row
+        n = max(rows.total, float(np.count_nonzero(weights)))
+    share = (1 + min(spent / n, 1 - 1 / n)) / 2
+    return SIGMA_PER_MAD * median(sweep, share * rows.total, near)
 
 
 def path(alpha: float) -> list[float]:
@@ -179,35 +243,10 @@ def walk(objectives: Iterable[MeanLoss], start: Array) -> Array:
     return params
 
 
-def scale(
-    rows: Rows, residuals: Callable[[slice], Array], guess: float | None = None
-) -> float:
-    """Return the robust standard deviation of residuals that are given by blocks."""
-
-    def sweep(visit: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
-        weights = rows.weights
-        return rows.sum(
-            lambda block: visit(
-                np.abs(residuals(block)), None if weights is None else weights[block]
-            )
-        )
-
-    if guess is None and len(rows) > 4 * SAMPLE_ROWS:
-        some = np.abs(residuals(slice(None, None, len(rows) // SAMPLE_ROWS)))
-        guess = SIGMA_PER_MAD * float(np.median(some))
-    near = guess / SIGMA_PER_MAD if guess else None
-    return SIGMA_PER_MAD * median(sweep, rows.total, near)
-
-
-def _exact_fit(
-    rows: Rows, model: LinearModel, l2: float, unit: float, params: Array
-) -> FirstFit:
+def _exact_fit(rows: Rows, model: LinearModel, l2: float, params: Array) -> FirstFit:
     """Fit by least squares the rows that a fit leaves no residual, and only those."""
-
-    def exact() -> Array:
-        residuals = rows.collect(lambda block: rows.residuals(block, model, params))
-        return np.abs(residuals) <= EXACT_ROW * unit
-
-    weights = exact() * (1.0 if rows.weights is None else rows.weights)
-    params = least_squares(replace(rows, weights=weights), model, l2, unit)
-    return FirstFit(params, 0.0, exact())
+    residuals = rows.collect(lambda block: rows.residuals(block, model, params))
+    exact = np.abs(residuals) <= EXACT_ROW
+    weights = exact * (1.0 if rows.weights is None else rows.weights)
+    fit = least_squares(replace(rows, weights=weights), model, l2, tol=1e-15)
+    return FirstFit(fit.params, 0.0, fit.rank, exact=exact)

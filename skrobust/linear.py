@@ -2,13 +2,12 @@
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrobust import loss
@@ -17,18 +16,21 @@ from skrobust._objective import LinearModel, MeanLoss, Rows, one_blas_thread
 from skrobust._scale import tuning_constant
 from skrobust._solvers import minimise, warn_unless_converged
 from skrobust._starts import (
+    EXACT_SCALE,
     first_fit,
-    least_squares,
-    origin_of,
+    in_own_units,
     path,
     sample,
     scale,
-    typical,
+    start_of,
+    tame,
     walk,
-    winsorised,
 )
 
 __all__ = ["AdaptiveLossRegressor"]
+
+# Times c from which a row pulls no harder at alpha = 1, to the last digit.
+BEYOND = 1e8
 
 
 class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
@@ -53,6 +55,7 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
         Scale of the loss in the units of `y`: residuals well below it count as in least
         squares, those above it less and less. With "auto" it is the robust scale of the
         residuals of a first fit, `scale_`, times the constant that gives `efficiency`.
+        With ``alpha=2`` it has no say.
     efficiency : float, default=0.95
         With ``c="auto"``: variance of least squares over that of this fit when errors
         are normal, between 0 and 1. Lower values resist outliers more. For `alpha`
@@ -67,9 +70,9 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     max_iter : int, default=100
         Largest number of solver iterations in the last fit, the one on all rows.
     tol : float, default=1e-8
-        Largest gradient at which the solver stops. Each component is taken relative to
-        the root of its curvature, so that `tol` means the same whatever the units of
-        `X` and `y`: the distance to the minimum, in units of `c`.
+        Size of the gradient at which the solver stops: by how much another Newton step
+        would move the predictions, in units of `c` and as a root mean square, whatever
+        the units of `X` and `y`. Where rounding hides that, the fit stops there.
 
     Attributes
     ----------
@@ -82,9 +85,10 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     c_ : float
         Scale of the loss, in the units of `y`.
     scale_ : float
-        Robust standard deviation of the residuals, in the units of `y`: with
-        ``c="auto"`` that of the first fit, on which `c_` rests; otherwise that of this
-        fit. It is 1.4826 times the weighted median of the absolute residuals.
+        Robust standard deviation of the residuals, in the units of `y`: 1.4826 times
+        their weighted median size. With ``c="auto"``, on which `c_` then rests, they
+        are those of the first fit, without the smallest, one for each coefficient;
+        otherwise, and with ``alpha=2``, those of this fit.
     weights_ : ndarray of shape (n_samples,)
         How far the fit trusts each training row, from 0 to 1: least squares with these
         weights (times `sample_weight`) gives the same coefficients.
@@ -113,8 +117,9 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     Outliers in `y` are bounded or rejected, according to `alpha`. An outlier in `X`
     far from the others (a bad leverage point) can still decide the fit.
 
-    Rows are read in blocks, on as many threads as the BLAS may use. X is never copied;
-    sparse X is read as CSR.
+    Rows are read in blocks, on as many threads as the BLAS may use. X is never copied
+    as a whole, and other sparse formats are converted to CSR. Of many rows some thousand
+    are fitted first, for a start; which, makes no difference to a convex fit.
 
     References
     ----------
@@ -131,8 +136,8 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     >>> model = AdaptiveLossRegressor(alpha="geman_mcclure").fit(X, y)
     >>> model.coef_.round(2)
     array([3.])
-    >>> model.weights_.round(2)[-6:]
-    array([0.96, 0.98, 0.  , 0.  , 0.  , 0.  ])
+    >>> np.flatnonzero(model.weights_ < 0.01)
+    array([16, 17, 18, 19])
     """
 
     _parameter_constraints: dict = {
@@ -223,13 +228,16 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         y_pred : ndarray of shape (n_samples,)
-            Predicted target.
+            Predicted target, in float64 for float32 features too.
         """
         check_is_fitted(self)
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
-        return safe_sparse_dot(X, self.coef_.astype(X.dtype)) + self.intercept_
+        model, params = LinearModel(True), np.append(self.coef_, self.intercept_)
+        with one_blas_thread() as threads:
+            rows = Rows(X, np.empty(0), threads=threads)
+            return rows.collect(lambda block: model(params, rows.features(block))[0])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -239,45 +247,63 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     def _solve(self, rows, model):
         """Return what `fit` learns, or say why the loss cannot be fitted."""
         alpha = float(loss.ALPHAS.get(self.alpha, self.alpha))
-        few = sample(rows)
-        shift, centre = origin_of(few, model)
-        rows, few = (replace(r, shift=shift, centre=centre) for r in (rows, few))
+        rows, few = in_own_units(rows, sample(rows), model)
         try:
             return self._minimum(rows, few, model, alpha)
         except FloatingPointError as error:
             raise ValueError(
                 f"The loss of alpha={alpha} overflows at c={self.c!r}: some residuals "
-                "are too many times c. Raise c, or lower alpha."
+                "are too many times c, or columns of X too large to be squared. Raise "
+                "c, lower alpha, or scale X."
             ) from error
 
     def _minimum(self, rows, few, model, alpha):
         """Minimise the objective from a start that `few` of the rows give."""
-        auto, unit, sigma = self.c == "auto", typical(few), None
-        reach = unit if auto else unit + self.c
-        few, tame = winsorised(few, reach), winsorised(rows, reach)
-        start = least_squares(few, model, self.l2, unit)
-        if auto:
-            first = first_fit(few, model, self.l2, unit, start)
-            if len(few) < len(rows):
-                first = first_fit(tame, model, self.l2, unit, *first[:2])
-            if first.exact is not None:
-                return _exact(rows, model, alpha, first)
-            start, sigma, _ = first
-
-        def objective(some, shape):
-            c = self.c
-            if sigma is not None:
-                c = sigma * tuning_constant(shape, float(self.efficiency))
-            return MeanLoss(some, model, shape, c, self.l2, unit)
+        start = start_of(few, model, self.l2)
+        sigma = None
+        if self.c == "auto" and alpha != 2:
+            start = self._first_fit(rows, few, model, start)
+            if start.exact is not None:
+                return _exact(rows, model, alpha, start)
+            sigma = start.scale
+        c_at = self._c_at(sigma, rows.unit)
+        reach = BEYOND * c_at(alpha) if alpha <= 1 else np.inf
+        if sigma is None and few.largest > reach:
+            start = first_fit(few, model, self.l2, start)
+        few = tame(few, model, start.params, reach)
 
         steps = path(alpha)
-        if auto or len(few) == len(rows):
+        if sigma is not None or len(few) == len(rows):
             steps = steps[:-1]  # the start is one on all rows
-        start = walk([objective(few, shape) for shape in steps], start)
-        final = objective(tame if alpha <= 1 else rows, alpha)
-        solution = minimise(final, start, tol=self.tol, max_iter=self.max_iter)
-        warn_unless_converged(solution, self.tol, stacklevel=4)
-        return _learnt(final, solution, sigma)
+        on_few = (MeanLoss(few, model, a, c_at(a), self.l2) for a in steps)
+        params = walk(on_few, start.params)
+        rows = tame(rows, model, params, reach)
+        final = MeanLoss(rows, model, alpha, c_at(alpha), self.l2)
+        solution = minimise(final, params, tol=self.tol, max_iter=self.max_iter)
+        warn_unless_converged(solution, self.tol, self.max_iter, stacklevel=4)
+        return _learnt(final, solution, sigma, keep_c=self.c != "auto" or alpha != 2)
+
+    def _first_fit(self, rows, few, model, start):
+        """Return a robust fit of all rows, by way of one of a few."""
+        first = first_fit(few, model, self.l2, start)
+        if len(few) < len(rows):
+            if first.exact is not None:  # which all rows need not be
+                first = start_of(rows, model, self.l2)
+            first = first_fit(rows, model, self.l2, first)
+        if not first.settled:
+            warnings.warn(
+                "The scale of the residuals did not settle: scale_ and c_ may be off. "
+                "Give c a value in the units of y.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        return first
+
+    def _c_at(self, sigma, unit):
+        """Return the function that gives c, in units of the rows, for an alpha."""
+        if sigma is not None:
+            return lambda alpha: sigma * tuning_constant(alpha, float(self.efficiency))
+        return lambda alpha: 1.0 if self.c == "auto" else float(self.c) / unit
 
 
 class _Fitted(NamedTuple):
@@ -292,18 +318,22 @@ class _Fitted(NamedTuple):
     n_iter: int
 
 
-def _learnt(objective, solution, sigma):
+def _learnt(objective, solution, sigma, keep_c):
     """Return what the fit that ended in `solution` learnt."""
     rows, model, params = objective.rows, objective.model, solution.params
     residuals = rows.collect(lambda block: rows.residuals(block, model, params))
+    alpha, c = objective.alpha, objective.c
     if sigma is None:
         sigma = scale(rows, lambda block: residuals[block])
-    alpha, c = objective.alpha, objective.c
+        sigma = sigma if sigma > EXACT_SCALE else 0.0
     weights = rows.collect(lambda block: loss.weight(residuals[block], alpha, c))
-    weights /= max(weights.max(), 1.0)  # above 1 for alpha > 2 only
+    if alpha > 2:  # above 1 there: the largest is the unit
+        counted = slice(None) if rows.weights is None else rows.weights > 0
+        weights = np.minimum(weights / weights[counted].max(), 1.0)
     coef, intercept = model.unshifted(params, rows)
-    n_iter = max(solution.n_iter, 1)
-    return _Fitted(coef, intercept, alpha, c, sigma, weights, n_iter)
+    unit, n_iter = rows.unit, max(solution.n_iter, 1)
+    c = c if keep_c else sigma
+    return _Fitted(coef, intercept, alpha, c * unit, sigma * unit, weights, n_iter)
 
 
 def _exact(rows, model, alpha, first):
@@ -333,6 +363,13 @@ def _valid_weights(sample_weight, X):
             "row to fit. Give the rows that count a positive weight."
         )
     weights = check_sample_weight(sample_weight, X, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight and its sum must be finite. Got a sum of {total}. Drop the "
+            "rows that have no weight, and divide the others by the largest."
+        )
     if weights.min() < 0:
         raise ValueError(
             f"sample_weight must not be negative. Got {weights.min()} at row "

@@ -21,7 +21,7 @@ __all__ = ["BucketWeighter"]
 class BucketWeighter(BaseEstimator):
     """Weigh a target by how rare its bucket is.
 
-    With :math:`n_b` the weighted count of bucket `b` and :math:`N` the sum of all::
+    With ``n_b`` the weighted count of bucket b and ``N`` the sum of all::
 
         w_b = n_b ** -power * N / sum(n_c ** (1 - power) for every bucket c)
 

@@ -203,7 +203,7 @@ def test_millisecond_timestamps_are_a_feature():
     assert np.median(np.abs(model.predict(stamps) - y)) < 0.1
 
 
-@pytest.mark.parametrize("size", [1e3, 1e12, 1e30, -1e308])
+@pytest.mark.parametrize("size", [1e3, 1e12, 1e30, -1e300])
 @pytest.mark.parametrize("alpha", [1.0, 0.0, -2.0])
 @pytest.mark.parametrize("c", ["auto", 0.2])
 def test_size_of_an_outlier_does_not_matter(plane, size, alpha, c):
@@ -246,7 +246,7 @@ def test_float32_is_not_upcast(plane):
     X, y = plane[0].astype(np.float32), plane[1]
     model = AdaptiveLossRegressor().fit(X, y)
     assert_allclose(model.coef_, AdaptiveLossRegressor().fit(X.astype(float), y).coef_)
-    assert model.predict(X).dtype == np.float32
+    assert_allclose(model.predict(X), model.predict(X.astype(float)), rtol=1e-14)
 
 
 def test_arguments_are_left_as_they_were(plane):
@@ -289,7 +289,9 @@ def test_rows_that_the_sample_does_not_see_have_their_say(monkeypatch):
 
 def test_more_columns_than_a_matrix_is_formed_for():
     rng = np.random.default_rng(0)
-    X = sparse.random_array((2500, 1600), density=0.01, format="csr", rng=rng)
+    X = sparse.csr_array(
+        rng.normal(size=(2500, 1600)) * (rng.random((2500, 1600)) < 0.01)
+    )
     y = X @ rng.normal(size=1600) + rng.normal(scale=0.1, size=2500)
     model = AdaptiveLossRegressor(c=0.2, l2=1e-3, max_iter=500).fit(X, y)
     psi = 0.2 * loss.psi(y - model.predict(X), 1, 0.2) / 2500
@@ -375,7 +377,7 @@ def test_least_squares_of_huge_numbers_is_as_good_as_rounding_allows(plane):
 
 @pytest.mark.parametrize("alpha", [50.0, np.inf])
 def test_loss_that_overflows_is_an_error(plane, alpha):
-    with pytest.raises(ValueError, match=r"overflows at c=1e-08.*Raise c, or lower"):
+    with pytest.raises(ValueError, match=r"overflows at c=1e-08.*Raise c, lower alpha"):
         AdaptiveLossRegressor(alpha, c=1e-8).fit(*plane)
 
 
@@ -473,3 +475,117 @@ def test_loss_and_model_meet_in_the_objective_only(plane):
     value, gradient = objective.evaluate(np.append(model.coef_, model.intercept_))
     assert value * 0.25 == pytest.approx(mean_loss(model, X, y))
     assert_allclose(gradient, 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("alpha", [1.0, -2.0])
+def test_zeros_in_the_sample_are_not_zeros_in_all_rows(alpha):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30_000, 2))
+    y = np.where(rng.random(30_000) < 0.497, 0, np.exp(X[:, 0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert AdaptiveLossRegressor(alpha).fit(X, y).scale_ > 0.1
+
+
+def test_few_rows_with_a_weight_among_many_without():
+    rng = np.random.default_rng(0)
+    X, y, weights = (
+        rng.normal(size=(20_000, 2)),
+        rng.normal(size=20_000),
+        np.zeros(20_000),
+    )
+    few = rng.choice(20_000, 12, replace=False)
+    weights[few] = 1
+    model = AdaptiveLossRegressor().fit(X, y, weights)
+    assert_allclose(model.coef_, AdaptiveLossRegressor().fit(X[few], y[few]).coef_)
+
+
+@pytest.mark.parametrize("alpha", [2.0, 1.0, -2.0])
+@pytest.mark.parametrize("c", ["auto", 1.0])
+@pytest.mark.filterwarnings("ignore:More than half of the rows")
+def test_rare_rows_that_X_explains_are_no_outliers(alpha, c):
+    rng = np.random.default_rng(0)
+    d, x = (rng.random(1000) < 0.2) * 1.0, rng.normal(size=1000)
+    y = d * (5 + x) + np.where(rng.random(1000) < 0.6, 0.1 + 0.2 - 0.3, 0)
+    model = AdaptiveLossRegressor(alpha, c).fit(np.c_[d, d * x], y)
+    assert_allclose(model.coef_, [5, 1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 16), (60, 35), (200, 130)])
+def test_noise_with_many_columns_is_not_an_exact_fit(n, p):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, p)), rng.normal(size=n)
+    assert AdaptiveLossRegressor(-2).fit(X, y).scale_ == pytest.approx(1, abs=0.4)
+
+
+def test_alpha_two_is_least_squares_where_most_targets_are_alike():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 2))
+    y = (rng.random(500) < 0.2) * 1.0
+    model = AdaptiveLossRegressor("l2").fit(X, y)
+    assert_allclose(model.coef_, LinearRegression().fit(X, y).coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("alpha", "value"), [(4.0, 50.0), (2.0, 1e200), (np.inf, 1e3)])
+def test_rows_of_weight_zero_do_not_overflow(plane, alpha, value):
+    X, y = plane
+    weights = np.ones(300)
+    weights[:3] = 0
+    rest = AdaptiveLossRegressor(alpha).fit(X[3:], y[3:])
+    y[:3] = value
+    model = AdaptiveLossRegressor(alpha).fit(X, y, weights)
+    assert_allclose(model.coef_, rest.coef_, rtol=1e-9)
+    assert_allclose(model.weights_[3:], rest.weights_, rtol=1e-6)
+
+
+def test_exact_fit_with_more_columns_than_a_matrix_is_formed_for():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 1600)), rng.normal(size=100)
+    model = AdaptiveLossRegressor().fit(X, y)
+    assert_array_equal(model.weights_, 1)
+    assert_allclose(model.predict(X), y, atol=1e-10)
+
+
+def test_rows_left_out_of_an_exact_fit_are_counted_and_told_to_the_caller(plane):
+    X = plane[0]
+    y = X @ COEF
+    y[:90] += 7.0
+    weights = np.ones(300)
+    weights[:50] = 0
+    with pytest.warns(UserWarning, match="the other 40 rows") as caught:
+        AdaptiveLossRegressor().fit(X, y, weights)
+    assert caught[0].filename == __file__
+
+
+def test_direction_that_rounding_hides_is_not_called_converged():
+    rng = np.random.default_rng(0)
+    a, z = rng.normal(size=(2, 300))
+    X = np.c_[a, a + 1e-7 * z]
+    with pytest.warns(ConvergenceWarning, match=r"nearly collinear.*Drop columns"):
+        AdaptiveLossRegressor().fit(X, z)
+
+
+def test_scale_that_does_not_settle_warns_where_fit_is_called(plane, monkeypatch):
+    monkeypatch.setattr(_starts, "MAX_ROUNDS", 1)
+    with pytest.warns(ConvergenceWarning, match="did not settle.*Give c") as caught:
+        AdaptiveLossRegressor().fit(*plane)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e200])
+def test_target_in_an_extreme_unit(plane, unit):
+    X, y = plane
+    model = AdaptiveLossRegressor().fit(X, y * unit)
+    assert_allclose(model.coef_ / unit, AdaptiveLossRegressor().fit(X, y).coef_)
+
+
+def test_float32_features_are_predicted_in_float64():
+    X = (1.6e6 + np.arange(50.0)[:, None]).astype(np.float32)
+    y = 3 * X.ravel().astype(float) + np.tile([0.1, -0.1], 25)
+    assert_allclose(AdaptiveLossRegressor().fit(X, y).predict(X), y, atol=0.2)
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, np.full(300, 1e307)])
+def test_weights_without_a_finite_sum_are_an_error(plane, weight):
+    with pytest.raises(ValueError, match="sample_weight and its sum must be finite"):
+        AdaptiveLossRegressor().fit(*plane, weight)

@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.optimize import approx_fprime
 
 from skrobust import _objective, loss
+from skrobust._compat import threadpool_controller
 from skrobust._objective import LinearModel, MeanLoss, Rows, one_blas_thread
 
 ALPHAS = [-np.inf, -2.0, 0.0, 1.0, 2.0, 3.0]
@@ -132,8 +133,40 @@ def test_many_columns_have_a_diagonal_metric(objective, monkeypatch):
         assert_allclose(wide.expand(PARAMS)[2], np.diag(full), rtol=1e-12)
 
 
+def blas_threads():
+    """Return how many threads the BLAS may use now."""
+    blas = threadpool_controller().select(user_api="blas")
+    return max(library["num_threads"] for library in blas.info())
+
+
 def test_blas_is_held_to_one_thread_and_let_go():
+    before = blas_threads()
     with one_blas_thread() as threads, one_blas_thread() as within:
-        assert within == 1
-    with one_blas_thread() as again:
-        assert again == threads
+        assert (threads, within, blas_threads()) == (before, 1, 1)
+    assert blas_threads() == before
+    with pytest.raises(KeyboardInterrupt), one_blas_thread():
+        raise KeyboardInterrupt
+    assert blas_threads() == before
+
+
+def test_fits_at_the_same_time_give_the_threads_of_the_blas_back():
+    before = blas_threads()
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # the one that took it ends first
+    assert blas_threads() == 1
+    second.__exit__(None, None, None)
+    assert blas_threads() == before
+
+
+def test_row_of_weight_zero_is_not_there(objective):
+    rows = objective.rows
+    rows.weights[:5] = 0
+    rest = rows.take(np.arange(5, 300))
+    rows.y[:5] = 1e300
+    for alpha in (2.0, np.inf):
+        here = replace(objective, alpha=alpha, c=5.0)
+        there = replace(here, rows=rest)
+        for ours, theirs in zip(here.expand(PARAMS), there.expand(PARAMS), strict=True):
+            assert_allclose(ours, theirs, rtol=1e-12)

@@ -112,9 +112,12 @@ def test_overflow_is_an_error(matrix):
         minimise(objective, np.full(5, 1e308), tol=1e-8, max_iter=9)
 
 
-def test_warning_says_what_was_reached_and_what_to_do():
-    stopped = Solution(np.zeros(1), 1.0, np.ones(1), 0.5, 7, converged=False)
-    message = r"after 7 iterations.*5\.0e-01, above tol=1\.0e-08\. Raise max_iter"
+@pytest.mark.parametrize(
+    ("max_iter", "remedy"), [(7, r"Raise max_iter\."), (9, "Rounding hides.*raise l2")]
+)
+def test_warning_says_what_was_reached_and_what_to_do(max_iter, remedy):
+    stopped = Solution(np.zeros(1), 1.0, np.ones(1), 0.5, 7, converged=False, rank=1)
+    message = r"after 7 iterations.*5\.0e-01, above tol=1\.0e-08\. " + remedy
     with pytest.warns(ConvergenceWarning, match=message) as caught:
-        warn_unless_converged(stopped, 1e-8, stacklevel=1)
+        warn_unless_converged(stopped, 1e-8, max_iter, stacklevel=1)
     assert caught[0].filename == __file__
