@@ -321,12 +321,20 @@ class _Fitted(NamedTuple):
 def _learnt(objective, solution, sigma, keep_c):
     """Return what the fit that ended in `solution` learnt."""
     rows, model, params = objective.rows, objective.model, solution.params
-    residuals = rows.collect(lambda block: rows.residuals(block, model, params))
     alpha, c = objective.alpha, objective.c
+    weights = np.empty(len(rows))
+
+    def residuals(block):
+        """Return residuals, and keep their weights: one pass over X for both."""
+        values = rows.residuals(block, model, params)
+        weights[block] = loss.weight(values, alpha, c)
+        return values
+
     if sigma is None:
-        sigma = scale(rows, lambda block: residuals[block])
+        sigma = scale(rows, residuals)
         sigma = sigma if sigma > EXACT_SCALE else 0.0
-    weights = rows.collect(lambda block: loss.weight(residuals[block], alpha, c))
+    else:
+        rows.collect(residuals)
     if alpha > 2:  # above 1 there: the largest is the unit
         counted = slice(None) if rows.weights is None else rows.weights > 0
         weights = np.minimum(weights / weights[counted].max(), 1.0)

@@ -19,7 +19,7 @@ ESTIMATORS = [
     AdaptiveLossRegressor(c=1.0, fit_intercept=False),
     TargetWeightedRegressor(AdaptiveLossRegressor("cauchy", c=1.0)),
     TargetWeightedRegressor(Ridge()),
-    TargetWeightedRegressor(make_pipeline(StandardScaler(), Ridge())),
+    TargetWeightedRegressor(make_pipeline(StandardScaler(with_mean=False), Ridge())),
     TargetWeightedRegressor(HistGradientBoostingRegressor(max_iter=5)),
 ]
 # Helpers of an estimator: they see targets, or nothing, but never features.
