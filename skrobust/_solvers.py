@@ -11,8 +11,7 @@ A solver takes an objective and returns a `Solution`; it never learns what a los
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -92,10 +91,13 @@ def minimise(
         steps = max_iter - n_iter
         if metric.ndim == 2:  # a diagonal says too little to be worth renewing
             steps = min(steps, STEPS_PER_METRIC)
-        there = _descend(objective, here, coordinates, tol, steps)
-        if there.converged or there is here:
-            return there
-        params, n_iter = there.params, there.n_iter
+        descent = _Descent(objective, here, coordinates, tol)
+        if _visible(here) or not coordinates.newton:
+            descent.search(steps)
+        descent.polish(here.n_iter + steps - descent.best.n_iter)
+        if descent.best.converged or descent.best is here:
+            return descent.best
+        params, n_iter = descent.best.params, descent.best.n_iter
 
 
 def warn_unless_converged(
@@ -170,90 +172,83 @@ class _NewtonCoordinates:
             return float(np.hypot(seen, np.linalg.norm(self._unseen.T @ gradient)))
 
 
-def _descend(
-    objective: Objective,
-    here: Solution,
-    coordinates: _NewtonCoordinates,
-    tol: float,
-    max_iter: int,
-) -> Solution:
-    """Take up to `max_iter` steps of L-BFGS; return `here` itself if none helps."""
-    # L-BFGS-B makes its first step one unit long: let that be the Newton step.
-    length = here.size
-    last = best = here
+class _Descent:
+    """Steps of L-BFGS in given coordinates, and what they have come to.
 
-    def visit(params: Array) -> Solution:
-        value, gradient = objective.evaluate(params)
-        size, n_iter = coordinates.size(gradient), best.n_iter + 1
-        return replace(
-            here,
-            params=params,
-            value=value,
-            gradient=gradient,
-            size=size,
-            n_iter=n_iter,
-            converged=size <= tol,
-        )
+    `last` is the last point evaluated, `best` the last one accepted.
+    """
 
-    def evaluate(z: Array) -> tuple[float, Array]:
-        nonlocal last
-        if z.any():  # at z = 0 everything is known
-            last = visit(here.params + length * coordinates.step(z))
-        return last.value, length * coordinates.pull(last.gradient)
+    def __init__(
+        self,
+        objective: Objective,
+        here: Solution,
+        coordinates: _NewtonCoordinates,
+        tol: float,
+    ) -> None:
+        self._objective, self._coordinates, self._tol = objective, coordinates, tol
+        self._here = self._last = self.best = here
+        # L-BFGS-B makes its first step one unit long: let that be the Newton step.
+        self._length = here.size
+        # Steps taken and the changes of the gradient that they made.
+        self._pairs = np.zeros((2, 0, coordinates.rank))
 
-    def accept(intermediate_result: object) -> None:
-        nonlocal best
-        best = last
-        if best.converged or (coordinates.newton and not _visible(best)):
-            raise StopIteration
-
-    pairs = np.zeros((2, 0, coordinates.rank))
-    if _visible(here) or not coordinates.newton:
+    def search(self, max_iter: int) -> None:
+        """Take up to `max_iter` steps, each along a line until the value falls."""
         result = minimize(
-            evaluate,
-            np.zeros(coordinates.rank),
+            self._evaluate,
+            np.zeros(self._coordinates.rank),
             jac=True,
             method="L-BFGS-B",
-            callback=accept,
-            # Neither of these tolerances may stop it: `accept` decides.
+            callback=self._accept,
+            # Neither of these tolerances may stop it: `_accept` decides.
             options={"maxiter": max_iter, "maxcor": MEMORY, "ftol": 0, "gtol": 0},
         )
         learnt = result.hess_inv
-        pairs = np.stack([length * learnt.sk, learnt.yk / length])
-    left = here.n_iter + max_iter - best.n_iter
-    return _polish(visit, best, coordinates, pairs, left)
+        self._pairs = np.stack([self._length * learnt.sk, learnt.yk / self._length])
 
+    def polish(self, max_iter: int) -> None:
+        """Take quasi-Newton steps while they make the gradient smaller.
 
-def _polish(
-    visit: Callable[[Array], Solution],
-    best: Solution,
-    coordinates: _NewtonCoordinates,
-    pairs: Array,
-    max_iter: int,
-) -> Solution:
-    """Take quasi-Newton steps while they make the gradient smaller.
+        Next to a minimum the values are equal to rounding, and a search along a line
+        gives up; the gradient still tells a good step from a bad one. A step may make
+        the gradient larger before the next ones, that have learnt from it, make it
+        smaller.
+        """
+        now, patience = self.best, PATIENCE
+        for n_iter in range(now.n_iter + 1, now.n_iter + max_iter + 1):
+            if now.converged or not patience:
+                break
+            pulled = self._coordinates.pull(now.gradient)
+            z = -(LbfgsInvHessProduct(*self._pairs) @ pulled)
+            there = self._visit(now.params + self._coordinates.step(z), n_iter)
+            if not np.isfinite(there.value):
+                break
+            pair = np.stack([z, self._coordinates.pull(there.gradient) - pulled])
+            if pair[0] @ pair[1] > 0:
+                pairs = np.concatenate([self._pairs, pair[:, None]], axis=1)
+                self._pairs = pairs[:, -MEMORY:]
+            now, patience = there, patience - 1
+            if now.size < self.best.size:
+                self.best, patience = now, PATIENCE
 
-    Next to a minimum the values are equal to rounding, and a line search on them gives
-    up; the gradient still tells a good step from a bad one. `pairs` holds the steps and
-    the changes of gradient seen so far. A step may make the gradient larger before the
-    next ones, that have learnt from it, make it smaller.
-    """
-    now, patience = best, PATIENCE
-    for n_iter in range(best.n_iter + 1, best.n_iter + max_iter + 1):
-        if now.converged or not patience:
-            break
-        pulled = coordinates.pull(now.gradient)
-        z = -(LbfgsInvHessProduct(*pairs) @ pulled)
-        there = replace(visit(now.params + coordinates.step(z)), n_iter=n_iter)
-        if not np.isfinite(there.value):
-            break
-        pair = np.stack([z, coordinates.pull(there.gradient) - pulled])
-        if pair[0] @ pair[1] > 0:
-            pairs = np.concatenate([pairs, pair[:, None]], axis=1)[:, -MEMORY:]
-        now, patience = there, patience - 1
-        if now.size < best.size:
-            best, patience = now, PATIENCE
-    return best
+    def _visit(self, params: Array, n_iter: int) -> Solution:
+        value, gradient = self._objective.evaluate(params)
+        size = self._coordinates.size(gradient)
+        rank = self._coordinates.rank
+        return Solution(params, value, gradient, size, n_iter, size <= self._tol, rank)
+
+    def _evaluate(self, z: Array) -> tuple[float, Array]:
+        if z.any():  # at z = 0 everything is known
+            step = self._length * self._coordinates.step(z)
+            self._last = self._visit(self._here.params + step, self.best.n_iter + 1)
+        slope = self._length * self._coordinates.pull(self._last.gradient)
+        return self._last.value, slope
+
+    def _accept(self, intermediate_result: object) -> None:
+        self.best = self._last
+        newton = self._coordinates.newton
+        if self.best.converged or (newton and not _visible(self.best)):
+            raise StopIteration
 
 
 def _visible(solution: Solution) -> bool:
