@@ -11,14 +11,12 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
     "BaseSearchCV",
     "HasMethods",
     "Interval",
     "StrOptions",
-    "check_sample_weight",
     "threadpool_controller",
     "validate_params",
 ]

@@ -14,14 +14,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from skrobust._compat import Interval, StrOptions, check_sample_weight
+from skrobust._compat import Interval, StrOptions
+from skrobust._sample_weight import check_weights
 
 __all__ = ["TargetBuckets", "as_buckets"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.intp]
+Target = NDArray[np.floating[Any]]  # of any precision, which decides where edges lie
 
 BLOCK = 1 << 15  # rows per pass: their targets and buckets stay in the L2 cache
 MOST_EDGES = 100_000  # more are a slip in a unit, and would take minutes
@@ -42,10 +45,11 @@ class TargetBuckets(BaseEstimator):
         Where the outermost bucket begins, positive. If it is no multiple of `width`,
         the bucket next to 0 is the short one.
     edges : array-like of shape (n_edges,), default=None
-        Inner edges, finite and increasing: one fewer than there are buckets.
+        Inner edges, finite and increasing: one fewer than there are buckets, so that
+        none of them means a single bucket.
     n_buckets : int, default=None
-        Number of buckets cut from the targets that `fit` sees. 10 if nothing else is
-        given.
+        Number of buckets cut from the targets that `fit` sees, at most 100,000. 10 if
+        nothing else is given.
     strategy : {"uniform", "quantile"}, default="uniform"
         How `n_buckets` are cut: "uniform" into equal widths, "quantile" into equal
         weighted counts. Equal targets share a bucket, so that a target with few
@@ -75,7 +79,9 @@ class TargetBuckets(BaseEstimator):
     Notes
     -----
     Width edges are multiples of the width as it is written, worked out in decimals: the
-    third edge of ``width=0.1`` is 0.3, not 0.30000000000000004.
+    third edge of ``width=0.1`` is 0.3, not 0.30000000000000004. Targets in float32 or
+    float16 are compared with the edges in that precision, so that a target written
+    0.7 begins the bucket [0.7, 0.8) in any.
 
     A fitted ``TargetBuckets`` keeps its edges in scores, reports and splits. A weighter
     is an estimator, which fits a clone to the targets of its own fold: to pin the
@@ -152,9 +158,11 @@ class TargetBuckets(BaseEstimator):
             Bucket of each target, from 0.
         """
         values = check_target(y)
-        s = check_weights(sample_weight, values)
+        s = check_weights(sample_weight, len(values))
         edges = self._given_edges()
-        self._edges = self._data_edges(values, s) if edges is None else edges
+        if edges is None:
+            edges = self._data_edges(values.astype(np.float64, copy=False), s)
+        self._edges = edges
         buckets = self._assign(values)
         counts = np.zeros(self.n_buckets_)
         for rows in _blocks(len(values)):
@@ -186,11 +194,12 @@ class TargetBuckets(BaseEstimator):
     @property
     def edges_(self) -> Float:
         """Inner edges, increasing."""
-        edges = self._given_edges()
-        if edges is None:
-            check_is_fitted(self)
-            edges = self._edges
-        return edges
+        try:
+            return self._known_edges()
+        except NotFittedError:
+            raise
+        except ValueError as error:  # an AttributeError too, for hasattr
+            raise NotFittedError(str(error)) from error
 
     @property
     def n_buckets_(self) -> int:
@@ -209,7 +218,18 @@ class TargetBuckets(BaseEstimator):
         return [first, *inner, f">= {texts[-1]}"]
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self.is_fixed
+        try:
+            return self.is_fixed
+        except ValueError:  # bad parameters, which `fit` and `assign` complain of
+            return False
+
+    def _known_edges(self) -> Float:
+        """Return the edges that the parameters fix, or that `fit` found."""
+        edges = self._given_edges()
+        if edges is None:
+            check_is_fitted(self)
+            edges = self._edges
+        return edges
 
     def _given_edges(self) -> Float | None:
         """Return the edges that the parameters fix, None if the data decide."""
@@ -240,6 +260,11 @@ class TargetBuckets(BaseEstimator):
     def _data_edges(self, y: Float, s: Float | None) -> Float:
         """Return the edges that cut the targets as `strategy` says."""
         n = 10 if self.n_buckets is None else int(self.n_buckets)
+        if n > MOST_EDGES:
+            raise ValueError(
+                f"n_buckets is at most {MOST_EDGES}; got n_buckets={n}. Take fewer: "
+                "buckets beyond the number of targets hold none."
+            )
         if s is not None and not s.all():
             y, s = y[s > 0], s[s > 0]
         if self.symmetric:
@@ -253,9 +278,11 @@ class TargetBuckets(BaseEstimator):
         # An edge at the lowest target would leave nothing below it.
         return np.unique(edges[(low < edges) & (edges <= high)])
 
-    def _assign(self, y: Float) -> Int:
+    def _assign(self, y: Target) -> Int:
         """Return the bucket of each finite target."""
-        edges, buckets = self.edges_, np.empty(len(y), np.intp)
+        with np.errstate(over="ignore"):  # an edge that float16 has not is an infinity
+            edges = self._known_edges().astype(y.dtype)
+        buckets = np.empty(len(y), np.intp)
         for rows in _blocks(len(y)):
             values = np.abs(y[rows]) if self.symmetric else y[rows]
             buckets[rows] = np.searchsorted(edges, values, side="right")
@@ -293,41 +320,39 @@ def _blocks(n: int) -> Iterator[slice]:
         yield slice(start, start + BLOCK)
 
 
-def check_target(y: ArrayLike, name: str = "y") -> Float:
-    """Return the targets as a finite vector."""
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-    return np.asarray(column_or_1d(y))
-
-
-def check_weights(sample_weight: ArrayLike | None, y: Float) -> Float | None:
-    """Return the weights as a vector, not negative and not all zero, or None."""
-    if sample_weight is None:
-        return None
-    s = check_sample_weight(
-        sample_weight, y, dtype=np.float64, ensure_non_negative=True
-    )
-    if not s.any():
+def check_target(y: ArrayLike, name: str = "y") -> Target:
+    """Return the targets as a finite vector, of float64 unless of fewer bits."""
+    dtypes = [np.float64, np.float32, np.float16]
+    values = check_array(y, ensure_2d=False, dtype=dtypes, input_name=name)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
         raise ValueError(
-            "sample_weight is zero for every sample, so there is nothing to count. "
-            "Give at least one sample a positive weight."
+            f"{name} should be a 1d array, got an array of shape {values.shape} "
+            "instead. Give one target a row."
         )
-    return np.asarray(s)
+    return np.asarray(values)
+
+
+def name_buckets(labels: list[str], chosen: NDArray[Any]) -> str:
+    """Return the labels of the chosen buckets as a text, five of them at most."""
+    more = f" and {len(chosen) - 5} more" if len(chosen) > 5 else ""
+    return f"{[labels[b] for b in chosen[:5]]}{more}"
 
 
 def _own_edges(edges: ArrayLike, symmetric: bool) -> Float:
     """Return the edges of the user as a vector that is finite and increasing."""
-    inner = np.asarray(edges, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
-    if (
-        inner.ndim != 1
-        or not len(inner)
-        or not np.isfinite(inner).all()
-        or (np.diff(inner) <= 0).any()
-    ):
-        raise ValueError(
-            "edges must be finite, strictly increasing numbers, at least one; got "
-            f"{edges!r}. Give inner edges only: the outermost buckets are open."
-        )
-    if symmetric and inner[0] <= 0:
+    wrong = ValueError(
+        f"edges must be finite, strictly increasing numbers; got {edges!r}. Give a "
+        "list or array of inner edges only: the outermost buckets are open."
+    )
+    try:
+        inner = np.asarray(edges, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
+    except (TypeError, ValueError) as error:
+        raise wrong from error
+    if inner.ndim != 1 or not np.isfinite(inner).all() or (np.diff(inner) <= 0).any():
+        raise wrong
+    if symmetric and (inner <= 0).any():
         raise ValueError(
             "With symmetric=True edges divide abs(y), so they must be positive; got "
             f"{edges!r}. The first bucket begins at 0 by itself."
@@ -363,14 +388,17 @@ def _quantile_edges(y: Float, s: Float | None, n: int) -> Float:
     below = np.cumsum(s[order])
     # A part that the weights meet up to rounding counts as met: an edge must not
     # depend on whether weights are 1 or 0.1.
-    wanted = parts * below[-1] / n * (1 + 1e-12)
+    wanted = parts / n * below[-1] * (1 + 1e-12)
     return np.asarray(y[order[np.searchsorted(below, wanted, side="right")]])
 
 
 def _format(edges: Float, exact: bool) -> list[str]:
     """Return short texts of the edges that tell them apart."""
     if exact:
-        return [f"{edge:.12g}" for edge in edges]
+        texts = [f"{edge:.12g}" for edge in edges]
+        if len(set(texts)) < len(texts):
+            texts = [repr(float(edge)) for edge in edges]
+        return texts
     gap = np.diff(edges).min() if len(edges) > 1 else np.abs(edges).max(initial=0)
     for digits in range(3, 18):
         texts = [f"{edge:.{digits}g}" for edge in edges]

@@ -11,8 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrobust import loss
-from skrobust._compat import Interval, StrOptions, check_sample_weight
+from skrobust._compat import Interval, StrOptions
 from skrobust._objective import LinearModel, MeanLoss, Rows, one_blas_thread
+from skrobust._sample_weight import check_weights
 from skrobust._scale import tuning_constant
 from skrobust._solvers import minimise, warn_unless_converged
 from skrobust._starts import (
@@ -118,8 +119,8 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     far from the others (a bad leverage point) can still decide the fit.
 
     Rows are read in blocks, on as many threads as the BLAS may use. X is never copied
-    as a whole, and other sparse formats are converted to CSR. Of many rows some thousand
-    are fitted first, for a start; which, makes no difference to a convex fit.
+    as a whole, and other sparse formats are converted to CSR. Of many rows some
+    thousand are fitted first, for a start; which, makes no difference to a convex fit.
 
     References
     ----------
@@ -208,7 +209,7 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
                 y_numeric=True,
             )
             y = y.astype(np.float64, copy=False)
-            weights = _valid_weights(sample_weight, X)
+            weights = check_weights(sample_weight, len(y))
             model = LinearModel(bool(self.fit_intercept))
             with one_blas_thread() as threads:
                 fitted = self._solve(Rows(X, y, weights, threads=threads), model)
@@ -359,31 +360,6 @@ def _exact(rows, model, alpha, first):
     coef, intercept = model.unshifted(first.params, rows)
     weights = first.exact.astype(float)
     return _Fitted(coef, intercept, alpha, 0.0, 0.0, weights, 1)
-
-
-def _valid_weights(sample_weight, X):
-    """Return checked weights, None where they are equal."""
-    if sample_weight is None:
-        return None
-    if not np.any(np.asarray(sample_weight)):
-        raise ValueError(
-            "sample_weight must have a positive value. Got zeros only, which leaves no "
-            "row to fit. Give the rows that count a positive weight."
-        )
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not np.isfinite(total):
-        raise ValueError(
-            f"sample_weight and its sum must be finite. Got a sum of {total}. Drop the "
-            "rows that have no weight, and divide the others by the largest."
-        )
-    if weights.min() < 0:
-        raise ValueError(
-            f"sample_weight must not be negative. Got {weights.min()} at row "
-            f"{weights.argmin()}. Drop the row, or give it weight 0."
-        )
-    return weights
 
 
 @contextmanager

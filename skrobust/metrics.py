@@ -6,17 +6,21 @@ of which counts the same however few rows it has. The error is
 ``y_pred - y_true``, so that a positive bias predicts too much.
 """
 
+import warnings
 from copy import deepcopy
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import check_consistent_length
 
-from skrobust.buckets import as_buckets, check_target, check_weights
+from skrobust._sample_weight import check_weights
+from skrobust.buckets import as_buckets, check_target, name_buckets
 
 __all__ = ["bucket_error", "bucket_report", "make_bucket_scorer"]
 
+METRICS = ("mae", "mse", "rmse", "medae", "bias")
 AVERAGES = ("macro", "worst", None)
 EMPTY = ("ignore", "nan", "raise")
 
@@ -86,18 +90,11 @@ def bucket_error(
     >>> bucket_error(y_true, y_pred, buckets=[10, 40])
     5.0
     """
-    _check_option("metric", metric, _ERRORS)
+    _check_option("metric", metric, METRICS)
     _check_option("average", average, AVERAGES)
     _check_option("empty", empty, EMPTY)
-    e, assigned, s, buckets = _errors(y_true, y_pred, buckets, sample_weight)
-    counts = np.bincount(assigned, s, minlength=buckets.n_buckets_)
-    if empty == "raise" and not counts.all():
-        labels = [buckets.labels_[b] for b in np.flatnonzero(counts == 0)]
-        raise ValueError(
-            f'Buckets {labels} hold no row, and empty="raise". Take wider buckets, '
-            "stratify the split (BucketKFold), or choose another empty."
-        )
-    return _average(_ERRORS[metric](e, assigned, s, counts), metric, average, empty)
+    rows, buckets = _rows_by_bucket(y_true, y_pred, buckets, sample_weight)
+    return _summary(rows, buckets, metric, average, empty)
 
 
 def bucket_report(y_true, y_pred, *, buckets, sample_weight=None):
@@ -122,6 +119,11 @@ def bucket_report(y_true, y_pred, *, buckets, sample_weight=None):
         weights); "share" of the whole; "mae", "rmse", "medae" and "bias", as in
         `bucket_error`, NaN in an empty bucket.
 
+    Raises
+    ------
+    ImportError
+        Where pandas is not installed.
+
     See Also
     --------
     bucket_error : One of these errors, or its average over buckets.
@@ -136,14 +138,11 @@ def bucket_report(y_true, y_pred, *, buckets, sample_weight=None):
     [10, 40)  0    0.0   NaN   NaN    NaN   NaN
     >= 40     1    0.2  10.0  10.0   10.0 -10.0
     """
-    import pandas as pd
-
-    e, assigned, s, buckets = _errors(y_true, y_pred, buckets, sample_weight)
-    counts = np.bincount(assigned, s, minlength=buckets.n_buckets_)
-    columns = {"n": counts, "share": counts / counts.sum()}
+    pd = _pandas()
+    rows, buckets = _rows_by_bucket(y_true, y_pred, buckets, sample_weight)
+    columns = {"n": rows.counts, "share": rows.counts / rows.counts.sum()}
     for metric in ("mae", "rmse", "medae", "bias"):
-        error = _ERRORS[metric](e, assigned, s, counts)
-        columns[metric] = np.sqrt(error) if metric == "rmse" else error
+        columns[metric] = _ERRORS[metric](*rows)
     return pd.DataFrame(columns, index=pd.Index(buckets.labels_, name="bucket"))
 
 
@@ -161,7 +160,8 @@ def make_bucket_scorer(metric="mae", *, buckets, average="macro", empty="ignore"
     average : {"macro", "worst"}, default="macro"
         One number over the buckets, as in `bucket_error`.
     empty : {"ignore", "nan", "raise"}, default="ignore"
-        What a bucket without a row does, as in `bucket_error`.
+        What a bucket without a row does, as in `bucket_error`. "ignore" also warns:
+        the score of a fold without its rare rows looks better than that of others.
 
     Returns
     -------
@@ -179,12 +179,12 @@ def make_bucket_scorer(metric="mae", *, buckets, average="macro", empty="ignore"
     --------
     >>> from sklearn.dummy import DummyRegressor
     >>> from skrobust import make_bucket_scorer
-    >>> scorer = make_bucket_scorer("mae", buckets=[10, 40])
+    >>> scorer = make_bucket_scorer("mae", buckets=[40])
     >>> X, y = [[0], [0], [0], [0]], [0, 0, 0, 60]
     >>> scorer(DummyRegressor().fit(X, y), X, y)
     -30.0
     """
-    _check_option("metric", metric, _ERRORS)
+    _check_option("metric", metric, METRICS)
     _check_option("average", average, AVERAGES[:-1])
     _check_option("empty", empty, EMPTY)
     fixed = as_buckets(buckets)
@@ -206,21 +206,23 @@ class _BucketScorer:
         self.buckets = buckets
         self.average = average
         self.empty = empty
-        self._request = MetadataRequest(owner=type(self).__name__)
+        self._request = MetadataRequest(owner="make_bucket_scorer(...)")
         self.set_score_request(sample_weight=None)
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Return the score of the estimator's predictions for `X`."""
-        error = bucket_error(
-            y,
-            estimator.predict(X),
-            buckets=self.buckets,
-            metric=self.metric,
-            average=self.average,
-            sample_weight=sample_weight,
-            empty=self.empty,
-        )
-        return -abs(error)
+        y_pred = estimator.predict(X)
+        rows, buckets = _rows_by_bucket(y, y_pred, self.buckets, sample_weight)
+        if self.empty == "ignore" and not rows.counts.all():
+            warnings.warn(
+                f"Buckets {_empty_buckets(rows, buckets)} hold no row and are left out "
+                "of the score, so that it cannot be compared with that of a fold where "
+                "they do. Take wider buckets, split by BucketKFold, or pass "
+                'empty="raise" or "nan".',
+                UserWarning,
+                stacklevel=2,
+            )
+        return -abs(_summary(rows, buckets, self.metric, self.average, self.empty))
 
     def __repr__(self):
         return (
@@ -248,15 +250,65 @@ def _check_option(name, value, options):
         raise ValueError(f"{name} must be one of {list(options)}; got {value!r}.")
 
 
-def _errors(y_true, y_pred, buckets, sample_weight):
-    """Return the errors, buckets and weights of all rows, and the fitted buckets."""
+def _pandas():
+    """Return pandas, or say what needs it."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "bucket_report gives a DataFrame and needs pandas, which is not installed. "
+            "Run 'pip install pandas', or take bucket_error(..., average=None)."
+        ) from error
+    return pandas
+
+
+class _Rows(NamedTuple):
+    """Rows to average by bucket, and the weight that every bucket holds."""
+
+    error: np.ndarray
+    bucket: np.ndarray
+    weight: np.ndarray | None
+    counts: np.ndarray
+
+
+def _rows_by_bucket(y_true, y_pred, buckets, sample_weight):
+    """Return the errors of all rows, and the fitted buckets."""
     y_true, y_pred = check_target(y_true, "y_true"), check_target(y_pred, "y_pred")
     check_consistent_length(y_true, y_pred)
-    s = check_weights(sample_weight, y_true)
+    s = check_weights(sample_weight, len(y_true))
     buckets = as_buckets(buckets)
     if not buckets.is_fixed:
         buckets = clone(buckets).fit(y_true, s)
-    return y_pred - y_true, buckets.assign(y_true), s, buckets
+    e, assigned = np.subtract(y_pred, y_true, dtype=float), buckets.assign(y_true)
+    counts = np.bincount(assigned, s, minlength=buckets.n_buckets_)
+    return _Rows(e, assigned, s, counts), buckets
+
+
+def _empty_buckets(rows, buckets):
+    """Return the names of the buckets without a row."""
+    return name_buckets(buckets.labels_, np.flatnonzero(rows.counts == 0))
+
+
+def _summary(rows, buckets, metric, average, empty):
+    """Return the error in every bucket, or one number over them."""
+    if empty == "raise" and not rows.counts.all():
+        raise ValueError(
+            f"Buckets {_empty_buckets(rows, buckets)} hold no row, and "
+            'empty="raise". Take wider buckets, stratify the split (BucketKFold), or '
+            "choose another empty."
+        )
+    error = _ERRORS[metric](*rows)
+    if average is None:
+        return error
+    if empty == "nan" and not rows.counts.all():
+        return np.nan
+    error = error[rows.counts > 0]
+    if average == "worst":
+        return float(error[np.argmax(np.abs(error))])
+    if metric == "rmse":
+        one = np.zeros(len(error), int)
+        return float(_root_mean_square(error, one, None, np.array([len(error)]))[0])
+    return float(error.mean())
 
 
 def _mean(e, assigned, s, counts):
@@ -284,23 +336,22 @@ def _median(e, assigned, s, counts):
     return median
 
 
-# Errors within a bucket; "rmse" waits for its root until after the average.
+def _root_mean_square(e, assigned, s, counts):
+    """Return the root mean squared error in every bucket, NaN where there is no row."""
+    if s is not None:
+        e = np.where(s > 0, e, 0)
+    largest = np.zeros(len(counts))
+    np.maximum.at(largest, assigned, np.abs(e))
+    # In units of a power of 2 near the largest, no square overflows or vanishes.
+    unit = np.frexp(largest)[1] - 1
+    mean = _mean(np.ldexp(e, -unit[assigned]) ** 2, assigned, s, counts)
+    return np.ldexp(np.sqrt(mean), unit)
+
+
 _ERRORS = {
     "mae": lambda e, *rows: _mean(np.abs(e), *rows),
     "mse": lambda e, *rows: _mean(e**2, *rows),
-    "rmse": lambda e, *rows: _mean(e**2, *rows),
+    "rmse": _root_mean_square,
     "medae": lambda e, *rows: _median(np.abs(e), *rows),
     "bias": _mean,
 }
-
-
-def _average(error, metric, average, empty):
-    """Return one number over the buckets, or their errors if `average` is None."""
-    if average is not None and empty == "ignore":
-        error = error[~np.isnan(error)]
-    if average == "macro":
-        error = error.mean()
-    elif average == "worst":
-        error = error[np.argmax(np.abs(error))]  # a NaN if there is one
-    error = np.sqrt(error) if metric == "rmse" else error
-    return error if average is None else float(error)

@@ -13,9 +13,9 @@ __all__ = ["BucketKFold"]
 class BucketKFold(StratifiedKFold):
     """K-fold cross-validation, stratified by bucket of a continuous target.
 
-    The rows are sorted by bucket and dealt to the folds in turn. So the folds differ
-    by at most one row, in all and in every bucket, and a bucket with fewer rows than
-    folds is in as many folds as it has rows.
+    The rows of each bucket are dealt to the folds in turn. So the folds differ by at
+    most one row, in all and in every bucket, and a bucket with fewer rows than folds
+    is in as many folds as it has rows.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class BucketKFold(StratifiedKFold):
         that are not fixed are cut from the `y` that `split` is given.
     shuffle : bool, default=False
         Whether to shuffle the rows of a bucket before they are dealt. Otherwise they
-        are dealt in the order of their targets, so that folds agree within a bucket
-        too, whatever the order of the rows.
+        are dealt by their targets, whatever the order of the rows, so that every
+        stretch of a bucket is in all folds and their means and spreads agree.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffle. Pass an int for the same folds at every call.
 
@@ -37,9 +37,11 @@ class BucketKFold(StratifiedKFold):
 
     Notes
     -----
-    Unshuffled folds by buckets of `y` itself are even for any edges at once, as the
-    rows are then dealt in the order of `y`; `buckets` matters with ``shuffle=True``
-    and to symmetric buckets.
+    Give it the buckets that the score is by: folds are even in these and no others.
+
+    Unshuffled, the rows of a bucket are dealt in hands, each of as many neighbours as
+    there are folds. The hands farthest from the mean target come first, and the
+    farthest target of a hand goes to the fold that has got the least on that side.
 
     Rows that depend on their neighbours, as in time series, need folds that keep
     them together; this one spreads them.
@@ -51,8 +53,8 @@ class BucketKFold(StratifiedKFold):
     >>> y = np.array([1, 50, 2, 3, 4, 60, 5, 6])
     >>> for train, test in BucketKFold(2, buckets=[10, 40]).split(y, y):
     ...     print(y[test])
-    [ 1 50  3  5]
-    [ 2  4 60  6]
+    [ 1 50  4  5]
+    [ 2  3 60  6]
     """
 
     def __init__(self, n_splits=5, *, buckets=10, shuffle=False, random_state=None):
@@ -94,10 +96,53 @@ class BucketKFold(StratifiedKFold):
         if self.shuffle:
             rng = check_random_state(self.random_state)
             order = np.lexsort((rng.permutation(len(y)), assigned))
-            folds = rng.permutation(self.n_splits)
+            folds = rng.permutation(self.n_splits)[np.arange(len(y)) % self.n_splits]
         else:
-            order, folds = np.lexsort((y, assigned)), np.arange(self.n_splits)
+            order = np.lexsort((y, assigned))
+            folds = _deal(y[order].astype(float), np.bincount(assigned), self.n_splits)
         fold = np.empty(len(y), int)
-        fold[order] = folds[np.arange(len(y)) % self.n_splits]
+        fold[order] = folds
         for k in range(self.n_splits):
             yield fold == k
+
+
+def _deal(y, counts, n_splits):
+    """Return a fold for each target, such that means and spreads of the folds agree.
+
+    The targets are sorted within their buckets, which hold `counts` of them, one
+    after the other. The middle hand of a bucket may be short: it goes to the folds
+    with the fewest rows so far, so that folds stay within one row of each other.
+    """
+    z = y / max(np.abs(y).max(), np.finfo(float).tiny)  # so that no sum overflows
+    z -= z.mean()
+    starts = _hands(counts, n_splits)
+    stops = [*starts[1:], len(y)]
+    farthest = np.maximum.reduceat(np.abs(z), starts)
+    fold, rows = np.empty(len(y), int), np.zeros(n_splits)
+    above, below = np.zeros((2, n_splits))  # sums of the hands on either side
+    for h in np.argsort(-farthest, kind="stable"):
+        hand = z[starts[h] : stops[h]]
+        sums = above if hand.sum() > 0 else below
+        takers = np.argsort(-sums, kind="stable")
+        if len(hand) < n_splits:
+            few = np.lexsort((np.abs(sums), rows))[: len(hand)]
+            takers = takers[np.isin(takers, few)]
+            rows[few] += 1
+        fold[starts[h] : stops[h]] = takers
+        sums[takers] += hand
+    return fold
+
+
+def _hands(counts, n_splits):
+    """Return where the hands begin: `n_splits` neighbours, a short hand in the middle.
+
+    At an end of its bucket a short hand would leave some folds without the largest.
+    """
+    starts, begin = [], 0
+    for count in counts[counts > 0]:
+        end, (full, short) = begin + count, divmod(count, n_splits)
+        middle = begin + full // 2 * n_splits
+        starts += [*range(begin, middle, n_splits), *([middle] if short else [])]
+        starts += range(middle + short, end, n_splits)
+        begin = end
+    return starts

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from skrobust._compat import Interval, StrOptions
-from skrobust.buckets import as_buckets
+from skrobust.buckets import as_buckets, name_buckets
 
 __all__ = ["BucketWeighter"]
 
@@ -134,10 +134,10 @@ class BucketWeighter(BaseEstimator):
         assigned = self.buckets_.assign(y)
         weights = self.weights_[assigned]
         if np.isnan(self.weights_).any() and np.isnan(weights).any():
-            labels = self.buckets_.labels_
-            unknown = [labels[b] for b in np.unique(assigned[np.isnan(weights)])]
+            unknown = np.unique(assigned[np.isnan(weights)])
+            names = name_buckets(self.buckets_.labels_, unknown)
             raise ValueError(
-                f"Targets lie in buckets {unknown}, which held no target in fit, and "
+                f"Targets lie in buckets {names}, which held no target in fit, and "
                 'unseen="raise". Choose another unseen, or wider buckets.'
             )
         return weights

@@ -16,7 +16,7 @@ import skrobust
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skrobust"
 LAYERS = [
-    {"_compat"},  # of scikit-learn's names alone, so that every layer may use it
+    {"_compat", "_sample_weight"},  # of scikit-learn alone: every layer may use them
     {"loss", "buckets", "_solvers"},
     {"distribution", "metrics", "model_selection", "weighting", "datasets"},
     {"_objective", "_scale"},

@@ -57,6 +57,8 @@ def table(instances):
         ({"width": np.float32(5), "limit": np.int64(10)}, [-10, -5, 0, 5, 10]),
         ({"edges": (1, 2.5)}, [1, 2.5]),
         ({"edges": np.array([-0.0])}, [0.0]),
+        ({"edges": []}, []),
+        ({"edges": np.array([]), "symmetric": True}, []),
     ],
 )
 def test_parameters_fix_the_edges_to_the_last_bit(params, edges):
@@ -80,6 +82,26 @@ def test_parameters_fix_the_edges_to_the_last_bit(params, edges):
 )
 def test_a_target_on_an_edge_is_in_the_bucket_that_begins_there(params, y, expected):
     assert_array_equal(TargetBuckets(**params).assign(y), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"width": 0.1, "limit": 1, "symmetric": True},
+        {"width": 0.1, "limit": 1},
+        {"edges": [-0.3, 0.1, 0.2, 0.7, 0.9]},
+        {"edges": [-1e300, 0.7, 1e300]},
+    ],
+)
+def test_a_decimal_edge_is_the_same_in_any_precision(dtype, params):
+    y = np.array([0.1, -0.2, 0.3, -0.3, 0.6, 0.7, -0.7, 0.9, 0.95, 1])
+    buckets = TargetBuckets(**params)
+    expected = buckets.assign(y)
+    assert_array_equal(buckets.assign(y.astype(dtype)), expected)
+    assert_array_equal(buckets.fit_assign(y.astype(dtype)), expected)
+    counts = np.bincount(expected, minlength=buckets.n_buckets_)
+    assert_array_equal(buckets.counts_, counts)
 
 
 @table(ALL)
@@ -157,6 +179,14 @@ def test_the_whole_range_of_floats_has_finite_edges():
     assert_allclose(edges, [-8.5e307, 0, 8.5e307])
 
 
+def test_edges_of_a_constant_target_can_be_pinned():
+    edges = TargetBuckets().fit([3.0, 3.0]).edges_
+    pinned = TargetBuckets(edges=edges)
+    assert pinned.is_fixed
+    assert pinned.labels_ == as_buckets([]).labels_ == ["all"]
+    assert_array_equal(pinned.fit_assign([1, 2, 3]), 0)
+
+
 @table(FROM_DATA)
 def test_buckets_from_data_need_fit(buckets):
     assert not buckets.is_fixed
@@ -175,6 +205,15 @@ def test_buckets_from_data_need_fit(buckets):
             ["< -0.0002", "[-0.0002, 0)", "[0, 0.0002)", ">= 0.0002"],
         ),
         ({"edges": [-0.0, 5]}, ["< 0", "[0, 5)", ">= 5"]),
+        (
+            {"edges": [1, 1.0000000000001, 1.0000000000002]},
+            [
+                "< 1.0",
+                "[1.0, 1.0000000000001)",
+                "[1.0000000000001, 1.0000000000002)",
+                ">= 1.0000000000002",
+            ],
+        ),
         ({"n_buckets": 3}, ["< 3.33", "[3.33, 6.67)", ">= 6.67"]),
     ],
 )
@@ -220,10 +259,13 @@ def test_kind_of_the_target_does_not_matter(buckets, kind):
         ({"edges": [2, 2]}, r"edges must be.*strictly increasing.*\[2, 2\]"),
         ({"edges": [0, np.nan]}, r"edges must be finite.*nan"),
         ({"edges": [0, np.inf]}, r"edges must be finite.*inner edges only"),
-        ({"edges": []}, r"edges must be.*at least one.*\[\]"),
+        ({"edges": ["a"]}, r"edges must be finite.*\['a'\]"),
+        ({"edges": {1, 2}}, r"edges must be finite.*\{1, 2\}.*a list or array"),
+        ({"edges": [[1], [2, 3]]}, r"edges must be finite.*\[\[1\], \[2, 3\]\]"),
         ({"edges": [[1, 2]]}, r"edges must be.*\[\[1, 2\]\]"),
         ({"edges": [0, 5], "symmetric": True}, r"symmetric=True.*positive.*\[0, 5\]"),
         ({"n_buckets": 0}, r"'n_buckets' parameter.*Got 0"),
+        ({"n_buckets": 10**8}, r"n_buckets is at most 100000; got n_buckets=10+"),
         ({"n_buckets": 2.5}, r"'n_buckets' parameter.*Got 2\.5"),
         ({"strategy": "kmeans"}, r"'strategy' parameter.*Got 'kmeans'"),
         ({"edges": [1], "n_buckets": 3}, r"one of width with limit, edges, or n_buck"),
@@ -236,6 +278,19 @@ def test_buckets_that_cannot_be(params, message):
 
 
 @pytest.mark.parametrize(
+    "params", [{"width": 5}, {"edges": [2, 1]}, {"n_buckets": 0}, {"edges": ["a"]}]
+)
+def test_buckets_that_cannot_be_can_be_looked_at(params):
+    buckets = TargetBuckets(**params)
+    assert "TargetBuckets" in buckets._repr_html_()
+    assert not hasattr(buckets, "edges_")
+    with pytest.raises(NotFittedError, match="is not fitted"):
+        check_is_fitted(buckets)
+    with pytest.raises(ValueError, match=next(iter(params))):
+        buckets.assign([1.0])
+
+
+@pytest.mark.parametrize(
     ("y", "sample_weight", "message"),
     [
         ([1, np.nan], None, "Input y contains NaN"),
@@ -243,8 +298,9 @@ def test_buckets_that_cannot_be(params, message):
         ([], None, "0 sample"),
         ([[1, 2], [3, 4]], None, "should be a 1d array"),
         (["a"], None, "could not convert string to float"),
-        ([1, 2], [0, 0], "zero for every sample|at least one non-zero"),
-        ([1, 2], [1, -1], "Negative values in data passed to `sample_weight`"),
+        ([1, 2], [0, 0], "sample_weight is zero for every sample"),
+        ([1, 2], [1e308, 1e308], "sample_weight must have a finite sum; got.*inf"),
+        ([1, 2], [1, -1], "sample_weight must not be negative"),
         ([1, 2], [1, np.nan], "Input sample_weight contains NaN"),
         ([1, 2], [1], r"sample_weight\.shape == \(1,\), expected \(2,\)"),
     ],

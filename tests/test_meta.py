@@ -13,6 +13,8 @@ from sklearn.ensemble import (
     ExtraTreesRegressor,
     HistGradientBoostingRegressor,
     RandomForestRegressor,
+    StackingRegressor,
+    VotingRegressor,
 )
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -20,7 +22,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -39,6 +41,8 @@ Y = np.r_[RNG.normal(scale=8, size=110), RNG.uniform(-80, 80, size=10)]
 X = np.c_[Y + RNG.normal(scale=5, size=len(Y)), RNG.normal(size=len(Y))]
 S = RNG.integers(0, 4, len(Y)).astype(float)
 WIDE = TargetBuckets(10, 40, symmetric=True)
+TWENTY = TargetBuckets(10, 20, symmetric=True)
+BY_BUCKET = BucketKFold(3, buckets=TWENTY)
 WEIGHTER = BucketWeighter(WIDE, power=0.7, max_weight=4)
 WEIGHTS = WEIGHTER.fit_transform(Y)
 PRODUCT = S * WEIGHTER.fit_transform(Y, S)
@@ -216,6 +220,18 @@ def test_a_last_step_that_does_not_ask_is_an_error(wrap, unwrap, asks):
             model.fit(X, Y)
 
 
+def test_a_last_step_that_asks_under_an_alias_is_told_so():
+    with config_context(enable_metadata_routing=True):
+        recorder = Recorder().set_fit_request(sample_weight="w")
+        model = TargetWeightedRegressor(make_pipeline(StandardScaler(), recorder))
+        with pytest.raises(
+            ValueError, match=r"Recorder requests.* the alias 'w'.*=True"
+        ):
+            model.fit(X, Y)
+        plain = TargetWeightedRegressor(recorder, WEIGHTER).fit(X, Y)
+    assert_allclose(plain.regressor_.sample_weight_, WEIGHTS, rtol=1e-12)
+
+
 def test_a_transformer_that_does_not_say_is_an_error():
     with config_context(enable_metadata_routing=True):
         recorder = Recorder().set_fit_request(sample_weight=True)
@@ -256,6 +272,55 @@ def test_weights_are_never_lost_silently(regressor, name, routing):
         pytest.raises(ValueError, match=message),
     ):
         model.fit(X, Y)
+
+
+@pytest.mark.parametrize("ensemble", [VotingRegressor, StackingRegressor])
+@pytest.mark.parametrize("wrap", [lambda r: r, make_pipeline], ids=["", "pipeline"])
+@pytest.mark.parametrize("routing", [False, True])
+def test_ensembles_of_unlike_members_are_refused(ensemble, wrap, routing):
+    message = (
+        r"does not hand weights through (Voting|Stacking)Regressor yet. "
+        r"Put TargetWeightedRegressor inside, around each member"
+    )
+    with config_context(enable_metadata_routing=routing):
+        ridge = Ridge().set_fit_request(sample_weight=True) if routing else Ridge()
+        model = TargetWeightedRegressor(wrap(ensemble([("ridge", ridge)])))
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, Y)
+    inside = ensemble([("weighted", TargetWeightedRegressor(Ridge(), WEIGHTER))])
+    assert inside.fit(X, Y).predict(X).shape == Y.shape
+
+
+SWAPS = {
+    "takes none": (StandardScaler(), MinMaxScaler()),
+    "takes them": (MinMaxScaler(), StandardScaler()),
+    "is there": ("passthrough", StandardScaler()),
+    "is none": (StandardScaler(), None),
+}
+
+
+@pytest.mark.parametrize(("step", "other"), SWAPS.values(), ids=SWAPS)
+@pytest.mark.parametrize("search", [GridSearchCV, RandomizedSearchCV])
+@pytest.mark.parametrize("within", [lambda r: r, TransformedTargetRegressor])
+def test_a_search_may_not_swap_who_takes_the_weights(step, other, search, within):
+    pipeline = Pipeline([("scale", step), ("ridge", Ridge())])
+    name = "scale" if within(pipeline) is pipeline else "regressor__scale"
+    model = TargetWeightedRegressor(
+        search(within(pipeline), {name: [step, other]}, cv=2)
+    )
+    if search is RandomizedSearchCV:
+        model.set_params(regressor__n_iter=2)
+    model.fit(X, Y)
+    with pytest.raises(ValueError, match=r"SearchCV swaps .* for .*Swap like for like"):
+        model.fit(X, Y, sample_weight=S)
+
+
+def test_a_search_may_swap_like_for_like():
+    pipeline = Pipeline([("scale", RecordingScaler()), ("last", Recorder())])
+    grid = [{"scale": [RecordingScaler(), "passthrough"]}, {"last": [Recorder()]}]
+    model = TargetWeightedRegressor(GridSearchCV(pipeline, grid, cv=2))
+    model.fit(X, Y, sample_weight=S)
+    assert_array_equal(model.regressor_.best_estimator_[0].sample_weight_, S)
 
 
 def test_centring_does_not_break_that_integer_weights_are_repeated_rows():
@@ -302,9 +367,9 @@ def test_power_can_be_searched_over(routing):
         "targetweightedregressor__weighter__buckets__width": [10, 20],
         "targetweightedregressor__regressor__alpha": [1, 10],
     }
-    scorer = make_bucket_scorer(buckets=WIDE)
+    scorer = make_bucket_scorer(buckets=TWENTY)
     with config_context(enable_metadata_routing=routing):
-        search = GridSearchCV(model, grid, scoring=scorer, cv=BucketKFold(3))
+        search = GridSearchCV(model, grid, scoring=scorer, cv=BY_BUCKET)
         search.fit(X, Y)
     scores = search.cv_results_["mean_test_score"]
     assert len(np.unique(scores)) == len(scores) - 2  # power 0 has no width
@@ -314,9 +379,10 @@ def test_power_can_be_searched_over(routing):
 @pytest.mark.parametrize("routing", [False, True])
 def test_weights_of_the_user_pass_through_a_search(routing):
     with config_context(enable_metadata_routing=routing):
-        scorer = make_bucket_scorer(buckets=WIDE).set_score_request(sample_weight=False)
+        scorer = make_bucket_scorer(buckets=[0])
+        scorer.set_score_request(sample_weight=False)
         model = TargetWeightedRegressor(Recorder(), WEIGHTER)
-        search = GridSearchCV(model, {}, scoring=scorer, cv=3)
+        search = GridSearchCV(model, {}, scoring=scorer, cv=BY_BUCKET)
         search.fit(X, Y, sample_weight=S)
     recorder = search.best_estimator_.regressor_
     assert_allclose(recorder.sample_weight_, PRODUCT, rtol=1e-12)
@@ -338,6 +404,56 @@ def test_any_weighter_serves():
     assert not hasattr(weighter, "n_")
 
 
+class Scaled(BaseEstimator):
+    """Weighter whose weights have another mean; its fit returns nothing."""
+
+    def __init__(self, size=1.0):
+        self.size = size
+
+    def fit(self, y, sample_weight=None):
+        self.weighter_ = clone(WEIGHTER).fit(y, sample_weight)
+
+    def transform(self, y):
+        return list(self.size * self.weighter_.transform(y))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-16, 1e-12, 1e20, 1e300])
+@pytest.mark.parametrize("s", [None, S], ids=["equal", "weighted"])
+def test_weights_may_have_any_scale(size, s):
+    model = TargetWeightedRegressor(Recorder(), Scaled(size))
+    given = model.fit(X, Y, sample_weight=s).regressor_.sample_weight_
+    expected = WEIGHTS if s is None else PRODUCT
+    assert_allclose(given, size * expected, rtol=1e-12)
+
+
+def test_an_inner_fit_may_return_nothing():
+    class Mean(RegressorMixin, BaseEstimator):
+        def fit(self, X, y, sample_weight=None):
+            self.mean_ = np.average(y, weights=sample_weight)
+
+        def predict(self, X):
+            return np.full(len(X), self.mean_)
+
+    model = TargetWeightedRegressor(Mean(), Scaled()).fit(X, Y)
+    assert_allclose(model.predict(X), np.average(Y, weights=WEIGHTS))
+    assert_allclose(model.weighter_.transform(Y), WEIGHTS)
+
+
+def test_a_failed_fit_leaves_what_was_there():
+    model = TargetWeightedRegressor(Ridge(), BucketWeighter([0], power=0.5))
+    with pytest.raises(ValueError, match="inconsistent"):
+        model.fit(X[1:], Y)
+    assert not [name for name in vars(model) if name.endswith("_")]
+    with pytest.raises(NotFittedError, match="TargetWeightedRegressor instance is not"):
+        model.predict(X)
+    before = vars(model.fit(X, Y)) | {}
+    model.set_params(weighter__power=1.0)
+    with pytest.raises(ValueError, match="inconsistent"):
+        model.fit(X[1:], Y)
+    assert vars(model) == before
+    assert model.weighter_.power == 0.5
+
+
 def test_defaults():
     model = TargetWeightedRegressor().fit(X, Y)
     expected = LinearRegression().fit(X, Y, BucketWeighter().fit_transform(Y))
@@ -354,6 +470,16 @@ def test_shortened_weights_have_exact_sums():
     assert_array_equal(_shorten(np.array([0.0, 0.75, 1.0, 70.5])), [0, 0.75, 1, 70.5])
 
 
+def test_weights_are_shortened_alike_whether_weighted_or_repeated():
+    weights, times = RNG.exponential(size=1000), RNG.integers(1, 9, size=1000)
+    weights /= np.average(weights, weights=times)
+    for scale in (1 - 1e-15, 1, 1 + 1e-15):
+        short = _shorten(scale * weights, times)
+        repeated = _shorten(np.repeat(scale * weights, times))
+        assert_array_equal(np.repeat(short, times), repeated)
+        assert_array_equal(short * 2.0**44 % 1, 0)
+
+
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_frames_and_their_names(frame):
     data = frame({"a": X[:, 0], "b": X[:, 1], "y": Y})
@@ -365,6 +491,20 @@ def test_frames_and_their_names(frame):
         assert list(model.feature_names_in_) == ["a", "b"]
         with pytest.raises(ValueError, match="feature names"):
             model.predict(data[["b", "a"]])
+
+
+KINDS = {"frame": pd.DataFrame(X, columns=["a", "b"]), "array": X}
+
+
+@pytest.mark.parametrize("first", KINDS)
+@pytest.mark.parametrize("second", KINDS)
+@pytest.mark.parametrize("wrap", [lambda m: m, make_pipeline], ids=["", "pipeline"])
+def test_fit_again(first, second, wrap):
+    model = wrap(TargetWeightedRegressor(Ridge(), WEIGHTER))
+    expected = model.fit(X, Y).predict(X)
+    model = clone(model).fit(KINDS[first], Y).fit(KINDS[second], Y)
+    assert_allclose(model.predict(KINDS[second]), expected)
+    assert hasattr(model, "feature_names_in_") == (second == "frame")
 
 
 def test_arrays_have_no_names():
@@ -397,9 +537,10 @@ def test_tags_are_those_of_the_regressor():
         ({}, {"y": np.c_[Y, Y]}, r"should be a 1d array"),
         ({}, {"y": Y[1:]}, r"inconsistent numbers of samples"),
         ({}, {"X": np.where(X > 20, np.nan, X)}, r"Input X contains NaN"),
-        ({}, {"sample_weight": -S}, r"Negative values in data passed to `sample_weig"),
+        ({}, {"sample_weight": -S}, r"sample_weight must not be negative"),
         ({}, {"sample_weight": S * np.nan}, r"Input sample_weight contains NaN"),
-        ({}, {"sample_weight": 0 * S}, r"zero for every sample|at least one non-zero"),
+        ({}, {"sample_weight": 0 * S}, r"sample_weight is zero for every sample"),
+        ({}, {"sample_weight": S + 1e308}, r"sample_weight must have a finite sum"),
         ({}, {"sample_weight": S[1:]}, r"sample_weight\.shape == \(119,\), expected"),
     ],
 )

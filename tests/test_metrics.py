@@ -1,6 +1,7 @@
 """Tests of the errors by bucket, and of the scorer made of them."""
 
 import pickle
+import sys
 from copy import deepcopy
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
+from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import Ridge
 from sklearn.metrics import (
@@ -17,7 +19,13 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 
-from skrobust import TargetBuckets, bucket_error, bucket_report, make_bucket_scorer
+from skrobust import (
+    BucketKFold,
+    TargetBuckets,
+    bucket_error,
+    bucket_report,
+    make_bucket_scorer,
+)
 
 RNG = np.random.default_rng(0)
 Y = np.r_[RNG.normal(scale=8, size=300), RNG.uniform(-80, 80, size=30)]
@@ -26,6 +34,7 @@ X = np.c_[Y + RNG.normal(scale=5, size=len(Y)), RNG.normal(size=len(Y))]
 S = RNG.integers(0, 4, len(Y))
 WIDE = TargetBuckets(10, 40, symmetric=True)
 IDS = WIDE.assign(Y)
+BY_BUCKET = BucketKFold(3, buckets=WIDE)
 ERRORS = {
     "mae": mean_absolute_error,
     "mse": mean_squared_error,
@@ -132,6 +141,34 @@ def test_empty_bucket_raises_if_asked():
         bucket_error([1, 20, 50], [0, 0, 0], sample_weight=[1, 1, 0], **options)
 
 
+def test_a_message_names_a_few_of_many_empty_buckets():
+    options = {"buckets": TargetBuckets(1, 1000), "empty": "raise"}
+    with pytest.raises(ValueError, match=r"'\[-997, -996\)'\] and 1996 more") as raised:
+        bucket_error([1.5], [1.5], **options)
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1.0, 1e200, 1e300])
+@pytest.mark.parametrize(
+    ("average", "expected"), [("macro", 62.5**0.5), ("worst", 10), (None, [5, 10])]
+)
+def test_rmse_of_errors_of_any_size(size, average, expected):
+    y_true, y_pred = size * np.array([-1.0, -1, 1]), size * np.array([0.0, -8, 11])
+    options = {"buckets": [0], "metric": "rmse", "average": average}
+    error = bucket_error(y_true, y_pred, **options)
+    assert_allclose(error, size * np.array(expected), rtol=1e-14)
+
+
+def test_rmse_knows_no_row_of_weight_zero():
+    options = {"buckets": [1000], "metric": "rmse", "sample_weight": [1, 1, 0]}
+    assert bucket_error([0, 0, 0], [1, -1, 1e200], **options) == 1
+
+
+def test_errors_are_in_full_precision():
+    y_true = np.array([16_777_216], np.float32)  # whose next is 16_777_218
+    assert bucket_error(y_true, [16_777_217.0], buckets=[0]) == 1
+
+
 def test_one_row_and_exact_predictions():
     assert bucket_error([40], [43], buckets=WIDE) == 3
     assert bucket_error([7.0], [7.0], buckets=10, metric="rmse") == 0
@@ -165,6 +202,12 @@ def test_report_takes_weights_and_keeps_empty_buckets():
     assert weighted.loc["< -500", ["mae", "rmse", "medae", "bias"]].isna().all()
 
 
+def test_report_says_that_it_needs_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"bucket_report .*'pip install pandas'"):
+        bucket_report([1], [1], buckets=[0])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -180,9 +223,11 @@ def test_report_takes_weights_and_keeps_empty_buckets():
         ({"y_pred": [1, np.inf]}, r"Input y_pred contains infinity"),
         ({"y_pred": [1]}, r"inconsistent numbers of samples: \[2, 1\]"),
         ({"y_true": [], "y_pred": []}, r"0 sample"),
-        ({"y_pred": [[1, 2], [3, 4]]}, r"should be a 1d array"),
-        ({"sample_weight": [0, 0]}, r"zero for every sample|at least one non-zero"),
-        ({"sample_weight": [1, -1]}, r"Negative values in data passed to `sample_wei"),
+        ({"y_true": [[1, 2], [3, 4]]}, r"y_true should be a 1d array.*\(2, 2\)"),
+        ({"y_pred": [[1, 2], [3, 4]]}, r"y_pred should be a 1d array.*\(2, 2\)"),
+        ({"sample_weight": [0, 0]}, r"sample_weight is zero for every sample"),
+        ({"sample_weight": [1e308, 1e308]}, r"sample_weight must have a finite sum"),
+        ({"sample_weight": [1, -1]}, r"sample_weight must not be negative"),
         ({"sample_weight": [1, np.nan]}, r"Input sample_weight contains NaN"),
     ],
 )
@@ -232,6 +277,26 @@ def test_scorer_does_not_follow_its_buckets_to_other_data():
     assert scorer(ridge, X, Y) == before
 
 
+@pytest.mark.parametrize("average", ["macro", "worst"])
+@pytest.mark.parametrize(
+    ("y", "sample_weight"), [([1, 2], None), ([1, 2, 50], [1, 1, 0])]
+)
+def test_scorer_warns_of_an_empty_bucket(average, y, sample_weight):
+    dummy = DummyRegressor(strategy="constant", constant=0).fit([[0]], [0])
+    scorer = make_bucket_scorer(buckets=[10, 40], average=average)
+    message = r"\['\[10, 40\)', '>= 40'\] hold no row.*BucketKFold.*empty=\"raise\""
+    with pytest.warns(UserWarning, match=message) as caught:
+        scorer(dummy, [[0]] * len(y), y, sample_weight=sample_weight)
+    assert caught[0].filename == __file__
+
+
+def test_scorer_is_silent_where_no_bucket_is_empty_or_it_is_told_what_to_do():
+    dummy = DummyRegressor(strategy="constant", constant=0).fit([[0]], [0])
+    assert make_bucket_scorer(buckets=[10])(dummy, [[0]] * 2, [2, 50]) == -26
+    scorer = make_bucket_scorer(buckets=[10], empty="nan")
+    assert np.isnan(scorer(dummy, [[0]] * 2, [1, 2]))
+
+
 def test_scorer_raises_on_an_empty_bucket_if_asked():
     scorer = make_bucket_scorer(buckets=[1000], empty="raise")
     with pytest.raises(ValueError, match=r"Buckets \['>= 1000'\] hold no row"):
@@ -241,14 +306,14 @@ def test_scorer_raises_on_an_empty_bucket_if_asked():
 @pytest.mark.parametrize("routing", [False, True])
 @pytest.mark.parametrize("buckets", [WIDE, TargetBuckets(n_buckets=4).fit(Y)], ids=repr)
 def test_scorer_serves_cross_validation(routing, buckets):
-    scorer = make_bucket_scorer(buckets=buckets)
+    scorer, folds = make_bucket_scorer(buckets=buckets), BucketKFold(3, buckets=buckets)
     with config_context(enable_metadata_routing=routing):
         # params=None does not work in scikit-learn 1.6 with routing.
-        scores = cross_val_score(Ridge(), X, Y, scoring=scorer, cv=3, params={})
-        search = GridSearchCV(Ridge(), {"alpha": [1e-3, 1e6]}, scoring=scorer, cv=3)
+        scores = cross_val_score(Ridge(), X, Y, scoring=scorer, cv=folds, params={})
+        search = GridSearchCV(Ridge(), {"alpha": [1e-3, 1e6]}, scoring=scorer, cv=folds)
         search.fit(X, Y)
         both = cross_validate(
-            Ridge(), X, Y, scoring={"macro": scorer, "r2": "r2"}, cv=3, params={}
+            Ridge(), X, Y, scoring={"macro": scorer, "r2": "r2"}, cv=folds, params={}
         )
     assert np.all(scores < 0)
     assert search.best_params_ == {"alpha": 1e-3}
@@ -258,7 +323,9 @@ def test_scorer_serves_cross_validation(routing, buckets):
 def test_scorer_gets_weights_from_a_search():
     # scikit-learn before 1.7 does not score by weights unless routing is enabled.
     scoring = {"macro": make_bucket_scorer(buckets=WIDE), "r2": "r2"}
-    search = GridSearchCV(Ridge(), {"alpha": [1]}, scoring=scoring, refit=False, cv=3)
+    search = GridSearchCV(
+        Ridge(), {"alpha": [1]}, scoring=scoring, refit=False, cv=BY_BUCKET
+    )
     search.fit(X, Y, sample_weight=S)
     assert search.cv_results_["mean_test_macro"] < 0
 
@@ -266,16 +333,18 @@ def test_scorer_gets_weights_from_a_search():
 def test_scorer_requests_weights_from_metadata_routing():
     with config_context(enable_metadata_routing=True):
         ridge = Ridge().set_fit_request(sample_weight=False)
-        folds = {"X": X, "y": Y, "cv": 3, "params": {"sample_weight": S}}
+        folds = {"X": X, "y": Y, "cv": BY_BUCKET, "params": {"sample_weight": S}}
         scorer = make_bucket_scorer(buckets=WIDE)
-        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+        with pytest.raises(
+            UnsetMetadataPassedError,
+            match=r"`make_bucket_scorer\(\.\.\.\)\.set_score_request\(",
+        ):
             cross_val_score(ridge, scoring=scorer, **folds)
         weighted = cross_val_score(
             ridge, scoring=scorer.set_score_request(sample_weight=True), **folds
         )
-    tests = np.array_split(np.arange(len(Y)), 3)  # KFold's
-    for score, test in zip(weighted, tests, strict=True):
-        fitted = Ridge().fit(np.delete(X, test, axis=0), np.delete(Y, test))
+    for score, (train, test) in zip(weighted, BY_BUCKET.split(X, Y), strict=True):
+        fitted = Ridge().fit(X[train], Y[train])
         assert score == scorer(fitted, X[test], Y[test], sample_weight=S[test])
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 
@@ -47,7 +48,7 @@ def fold_of(cv, y):
 def test_folds_are_even_in_all_and_in_every_bucket(cv, y):
     buckets = TargetBuckets(n_buckets=10) if cv.buckets == 10 else cv.buckets
     buckets = TargetBuckets(edges=buckets) if isinstance(buckets, list) else buckets
-    fold, ids = fold_of(cv, y), buckets.fit_assign(y)
+    fold, ids = fold_of(cv, y), clone(buckets).fit_assign(y)
     assert np.ptp(np.bincount(fold, minlength=cv.n_splits)) <= 1
     for b in np.unique(ids):
         assert np.ptp(np.bincount(fold[ids == b], minlength=cv.n_splits)) <= 1
@@ -62,11 +63,59 @@ def test_order_of_the_rows_does_not_matter(y):
         assert_array_equal(np.sort(y[fold == k]), np.sort(y[order][permuted == k]))
 
 
-def test_folds_agree_within_a_bucket():
+def test_folds_share_every_stretch_of_a_bucket():
     y = np.sort(RNG.exponential(size=100))
     fold = fold_of(BucketKFold(5, buckets=[1000]), y)
-    means = [y[fold == k].mean() for k in range(5)]
-    assert np.ptp(means) < 0.3 * y.std()
+    for start in range(0, 100, 5):
+        assert set(fold[start : start + 5]) == set(range(5))
+
+
+@pytest.mark.parametrize(
+    ("draw", "most"),
+    [
+        (lambda rng: 1e6 + rng.normal(size=1000), 0.01),
+        (lambda rng: rng.exponential(size=998), 0.01),
+        (lambda rng: rng.laplace(size=1003), 0.03),
+    ],
+)
+@pytest.mark.parametrize("buckets", [WIDE, TargetBuckets(1, 4, symmetric=True), 10])
+def test_means_of_the_folds_agree(draw, most, buckets):
+    spreads, largest = [], []
+    for seed in range(20):
+        y = draw(np.random.default_rng(seed))
+        fold = fold_of(BucketKFold(5, buckets=buckets), y)
+        means = [y[fold == k].mean() for k in range(5)]
+        assert np.ptp([y[fold == k].std() for k in range(5)]) < 0.2 * y.std()
+        spreads.append(np.ptp(means) / y.std())
+        largest.append(np.argmax(means))
+    assert np.mean(spreads) < most
+    assert len(set(largest)) > 2  # no fold is the one with the large targets
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_folds_are_even_whatever_the_counts(seed, shuffle):
+    rng = np.random.default_rng(seed)
+    n_splits = int(rng.integers(2, 8))
+    y = rng.standard_t(2, size=rng.integers(n_splits, 60)).round(1)
+    buckets = TargetBuckets(n_buckets=int(rng.integers(1, 20))).fit(y)
+    fold = fold_of(
+        BucketKFold(
+            n_splits,
+            buckets=buckets,
+            shuffle=shuffle,
+            random_state=seed if shuffle else None,
+        ),
+        y,
+    )
+    for rows in (y == y, *(buckets.assign(y) == b for b in range(buckets.n_buckets_))):
+        assert np.ptp(np.bincount(fold[rows], minlength=n_splits)) <= 1
+
+
+def test_the_largest_targets_do_not_overflow():
+    y = 1e308 * np.array([1.7, 1.6, -1.6, -1.7])
+    fold = fold_of(BucketKFold(2, buckets=[0]), y)
+    assert_array_equal(fold, [1, 0, 1, 0])
 
 
 def test_shuffle_follows_the_seed():

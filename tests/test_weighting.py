@@ -128,6 +128,20 @@ def test_unseen_raises_if_asked():
         weighter.transform([1, 11])
 
 
+def test_a_message_names_a_few_of_many_unknown_buckets():
+    weighter = BucketWeighter(TargetBuckets(1, 1000), unseen="raise").fit([1.5])
+    with pytest.raises(ValueError, match=r"'\[5, 6\)'\] and 94 more, which held"):
+        weighter.transform(np.arange(100))
+
+
+def test_float32_targets_are_counted_in_their_decimal_buckets():
+    y = [0.1, 0.2, 0.3, 0.7, 0.7, 0.9]
+    weighter = BucketWeighter(TargetBuckets(0.1, 1, symmetric=True))
+    expected = weighter.fit_transform(y)
+    assert_array_equal(weighter.fit_transform(np.array(y, np.float32)), expected)
+    assert_array_equal(weighter.transform(np.array(y, np.float32)), expected)
+
+
 @pytest.mark.parametrize("unseen", ["nearest", "raise"])
 def test_a_bucket_of_zero_weight_is_not_there(unseen):
     weighter = BucketWeighter([0, 10], unseen=unseen)
@@ -176,6 +190,8 @@ def test_transform_needs_fit():
         ({"unseen": -1}, r"'unseen' parameter.*Got -1"),
         ({"buckets": "auto"}, "buckets must be an int.*got 'auto'"),
         ({"buckets": 0}, "'n_buckets' parameter.*Got 0"),
+        ({"buckets": 10**8}, "n_buckets is at most 100000; got n_buckets=100000000"),
+        ({"buckets": ["a"]}, r"edges must be finite.*got \['a'\]"),
         ({"buckets": [5, 1]}, "edges must be.*strictly increasing"),
         ({"buckets": TargetBuckets(limit=4)}, "width and limit belong together"),
     ],
@@ -190,8 +206,9 @@ def test_bad_parameters_are_named(params, message):
     [
         ([1, np.nan], None, "Input y contains NaN"),
         ([[1, 2], [3, 4]], None, "should be a 1d array"),
-        ([1, 2], [0, 0], "zero for every sample|at least one non-zero"),
-        ([1, 2], [1, -1], "Negative values in data passed to `sample_weight`"),
+        ([1, 2], [0, 0], "sample_weight is zero for every sample"),
+        ([1, 2], [1e308, 1e308], "sample_weight must have a finite sum"),
+        ([1, 2], [1, -1], "sample_weight must not be negative"),
         ([1, 2], [1, np.nan], "Input sample_weight contains NaN"),
     ],
 )
