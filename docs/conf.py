@@ -18,6 +18,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 intersphinx_mapping: dict = {}
 autosummary_generate = True
+# The folder of a clone may have a space in its name; no example has.
+suppress_warnings = ["sphinx_gallery.space_in_filename"]
 default_role = "literal"
 
 numpydoc_show_class_members = False  # the class template lists them
