@@ -7,7 +7,6 @@ made float64, that happens block by block. Blocks are spread over as many thread
 the BLAS may use at that moment, and inside a block the BLAS keeps to one.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -108,16 +107,6 @@ class Rows:
     def total(self) -> float:
         """Total weight."""
         return float(len(self) if self.weights is None else self.weights.sum())
-
-    @cached_property
-    def size(self) -> float:
-        """Mean size of y, in its unit."""
-
-        def visit(rows: slice) -> Sums:
-            y = np.abs(self.y[rows] - self.centre) / self.unit
-            return (self.weigh(rows, y).sum(),)
-
-        return float(self.sum(visit)[0]) / self.total
 
     @cached_property
     def largest(self) -> float:
@@ -250,14 +239,6 @@ class MeanLoss:
     c: float
     l2: float = 0.0
 
-    def resolution(self, value: float) -> float:
-        """Return the size of a gradient that rounding cannot tell from zero.
-
-        A residual is the difference of two numbers of the size of y, and the gradient a
-        mean of terms that, squared, are at most twice the loss.
-        """
-        return ROUNDING * (1 + self.rows.size / self.c + math.sqrt(2 * abs(value)))
-
     def evaluate(self, params: Array) -> tuple[float, Array]:
         """Return the value and the gradient."""
 
@@ -272,9 +253,10 @@ class MeanLoss:
         value, slope = self.rows.sum(visit)
         return self._penalised(params, value, slope)
 
-    def expand(self, params: Array) -> tuple[float, Array, Array]:
-        """Return value, gradient and a positive semi-definite model of the Hessian.
+    def expand(self, params: Array) -> tuple[float, Array, Array, float]:
+        """Return value, gradient, a model of the Hessian, and the gradient's rounding.
 
+        The model is positive semi-definite.
         Where the loss bends down, or nearly so, a row counts with a tenth of the
         curvature of its majoriser (that of reweighted least squares): no step is then
         longer than ten steps of that method, and next to the minimum, where few rows
@@ -287,16 +269,21 @@ class MeanLoss:
             residual -= prediction
             rho, psi, bend = loss.evaluate(residual, self.alpha, self.c, order=2)
             np.maximum(np.abs(residual, out=residual), TINY, out=residual)
-            np.maximum(bend, LEAST_CURVATURE * np.abs(psi) / residual, out=bend)
+            steep = np.abs(psi)
+            np.maximum(bend, LEAST_CURVATURE * steep / residual, out=bend)
             weigh = self.rows.weigh
-            metric = self.model.metric(X, weigh(rows, bend))
-            return weigh(rows, rho).sum(), pull(weigh(rows, psi)), metric
+            # A residual has the rounding of the two numbers that it is between.
+            steep += bend * (np.abs(prediction) + residual)
+            bend = weigh(rows, bend)
+            sums = weigh(rows, rho).sum(), weigh(rows, steep).sum()
+            return *sums, pull(weigh(rows, psi)), self.model.metric(X, bend)
 
-        value, slope, metric = self.rows.sum(visit)
+        value, steep, slope, metric = self.rows.sum(visit)
+        resolution = ROUNDING * (1 + self.c * float(steep) / self.rows.total)
         metric /= self.rows.total
         diagonal = metric if metric.ndim == 1 else np.einsum("ii->i", metric)
         diagonal += self._penalty(params) / self.c / self.c
-        return *self._penalised(params, value, slope), metric
+        return *self._penalised(params, value, slope), metric, resolution
 
     def _penalty(self, params: Array) -> Array:
         penalty = np.full(len(params), self.l2)

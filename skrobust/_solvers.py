@@ -33,18 +33,16 @@ VISIBLE = 1e-11  # relative change of a value that its rounding does not drown
 class Objective(Protocol):
     """What a solver asks of an objective."""
 
-    def resolution(self, value: float) -> float:
-        """Return the size of a gradient that rounding cannot tell from zero."""
-        ...
-
     def evaluate(self, params: Array) -> tuple[float, Array]:
         """Return the value and the gradient."""
         ...
 
-    def expand(self, params: Array) -> tuple[float, Array, Array]:
-        """Return value, gradient and a positive semi-definite model of the Hessian.
+    def expand(self, params: Array) -> tuple[float, Array, Array, float]:
+        """Return value, gradient, a model of the Hessian, and a resolution.
 
-        The model is a matrix (p, p) or, where that is too large, its diagonal (p,).
+        The model is positive semi-definite: a matrix (p, p) or, where that is too
+        large, its diagonal (p,). The resolution is the size of a gradient that rounding
+        cannot tell from zero.
         """
         ...
 
@@ -74,15 +72,15 @@ def minimise(
     """Minimise `objective` from `start` until the gradient's size is at most `tol`.
 
     Where rounding hides the gradient before it falls to `tol`, the answer counts as
-    converged at the objective's `resolution`.
+    converged at that resolution.
     """
     params, n_iter = start, 0
     while True:
-        value, gradient, metric = objective.expand(params)
+        value, gradient, metric, resolution = objective.expand(params)
         if not (np.isfinite(value) and np.isfinite(metric).all()):
             raise FloatingPointError("the objective overflows")
         coordinates = _NewtonCoordinates(metric)
-        tol = max(tol, objective.resolution(value))
+        tol = max(tol, resolution)
         size = coordinates.size(gradient)
         rank = coordinates.rank
         here = Solution(params, value, gradient, size, n_iter, size <= tol, rank)

@@ -34,6 +34,7 @@ Array = NDArray[Any]
 SAMPLE_ROWS = 4000
 SAMPLE_ROWS_PER_PARAMETER = 20
 FAR_FROM_ZERO = 100.0  # standard deviations from which a column is shifted
+FINE = 1e-5  # size of the gradient of a fit whose scale counts
 ROUGH = 1e-3  # size of the gradient of a fit that another one follows
 MAX_DOUBLINGS = 6  # of alpha - 2 before the end of the path
 NEARLY_ABSOLUTE = 0.2  # c of the first fit, in units of the scale
@@ -43,6 +44,7 @@ SCALE_TOL = 1e-4
 MAX_ROUNDS = 100
 # In units of y. Rounding leaves some 1e-16 of it in a residual.
 EXACT_SCALE, EXACT_ROW = 1e-13, 1e-11
+SAME = 1e-9  # difference of two residuals, relative to them, that is rounding
 SQUARABLE = 1e100
 BEYOND = 1e6  # scales from which a row is tamed in the first fit
 
@@ -158,16 +160,16 @@ def first_fit(rows: Rows, model: LinearModel, l2: float, start: FirstFit) -> Fir
     """
     params, sigma, rank, rate, *_ = start
     spent = rank if l2 == 0 else 0
-    before, step, settled = 0.0, 0.0, False
+    before, step, settled, low, high = 0.0, 0.0, False, EXACT_SCALE, np.inf
 
     def residuals(block: slice) -> Array:
         return rows.residuals(block, model, params)
 
-    for _ in range(MAX_ROUNDS):
+    for turn in range(MAX_ROUNDS):
         near = tame(rows, model, params, BEYOND * sigma)
         c, penalty = NEARLY_ABSOLUTE * sigma, NEARLY_ABSOLUTE_CURVATURE * l2
         objective = MeanLoss(near, model, 1.0, c, penalty)
-        params = minimise(objective, params, tol=ROUGH, max_iter=200).params
+        params = minimise(objective, params, tol=FINE, max_iter=200).params
         found = scale(rows, residuals, guess=sigma, spent=spent)
         if found <= EXACT_SCALE:
             return _exact_fit(rows, model, l2, params)
@@ -177,18 +179,28 @@ def first_fit(rows: Rows, model: LinearModel, l2: float, start: FirstFit) -> Fir
         # A far smaller c than the last one would be a fit without a start.
         most = max(abs(change), 1.0)
         before, step = change, float(np.clip(change / rate, -most, most))
-        sigma = max(sigma * float(np.exp(step)), EXACT_SCALE)
+        low, high = (sigma, high) if change > 0 else (low, sigma)
         if abs(step) <= SCALE_TOL:
+            sigma, settled = sigma * float(np.exp(step)), True
+            break
+        if 0 < high / low - 1 <= SCALE_TOL:
             settled = True
             break
+        # With weights a round may jump across the scale wanted, again and again.
+        within = low < sigma * np.exp(step) < high
+        if EXACT_SCALE < low < high < np.inf and (turn % 2 or not within):
+            step = float(np.log(low / sigma) + np.log(high / sigma)) / 2
+        sigma = max(sigma * float(np.exp(step)), EXACT_SCALE)
     return FirstFit(params, sigma, rank, rate, settled)
 
 
 def start_of(rows: Rows, model: LinearModel, l2: float) -> FirstFit:
-    """Return the least-squares fit and the scale of its residuals."""
+    """Return the least-squares fit, if it is of use, and the scale of its residuals."""
     params = np.zeros(rows.X.shape[1] + model.intercept)
     fit = least_squares(tame(rows, model, params, SQUARABLE), model, l2)
     spread = scale(rows, lambda block: rows.residuals(block, model, fit.params))
+    if spread > 2:  # worse than none: y itself has a scale near 1
+        return FirstFit(params, 2.0, fit.rank)
     return FirstFit(fit.params, max(spread, EXACT_SCALE), fit.rank)
 
 
@@ -217,11 +229,28 @@ def scale(
         thin = slice(None, None, len(rows) // SAMPLE_ROWS)
         guess = SIGMA_PER_MAD * float(np.median(np.abs(residuals(thin))))
     near = guess / SIGMA_PER_MAD if guess else None
-    n = float(len(rows))
-    if weights is not None:  # a weight of 2 is two rows; one below 1 still is a row
-        n = max(rows.total, float(np.count_nonzero(weights)))
-    share = (1 + min(spent / n, 1 - 1 / n)) / 2
-    return SIGMA_PER_MAD * median(sweep, share * rows.total, near)
+    part = (rows.total + _weight_spent(rows, residuals, spent)) / 2
+    # Never all: what lies above the largest residual has no median.
+    return SIGMA_PER_MAD * median(sweep, min(part, (1 - 1e-9) * rows.total), near)
+
+
+def _weight_spent(rows: Rows, residuals: Callable[[slice], Array], spent: int) -> float:
+    """Return the weight of the rows with the `spent` smallest residuals.
+
+    Rows with the same residual count as one: a row of weight 2 and the row twice are
+    fitted alike. Of very many rows their share is too small for that to matter.
+    """
+    weights = np.ones(len(rows)) if rows.weights is None else rows.weights
+    present = weights > 0
+    n = np.count_nonzero(present)
+    if not spent or n > 4 * SAMPLE_ROWS:
+        return rows.total * min(spent / n, 1.0)
+    size, weights = np.abs(rows.collect(residuals))[present], weights[present]
+    order = np.argsort(size)
+    size, weights = size[order], weights[order]
+    step = np.diff(size, prepend=-1.0)
+    group = np.cumsum(step > SAME * (size + np.median(size)))
+    return float(weights[group <= spent].sum())
 
 
 def path(alpha: float) -> list[float]:

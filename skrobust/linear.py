@@ -31,7 +31,7 @@ from skrobust._starts import (
 __all__ = ["AdaptiveLossRegressor"]
 
 # Times c from which a row pulls no harder at alpha = 1, to the last digit.
-BEYOND = 1e8
+REACH = 1e8
 
 
 class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
@@ -105,8 +105,8 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
     ConvergenceWarning
         If the gradient is above `tol` after `max_iter` iterations.
     UserWarning
-        If more than half of the rows are fitted exactly and the others are not: with
-        ``c="auto"`` the scale is then 0, and the others are left out of the fit.
+        If clearly more than half of the rows are fitted exactly and the others are not:
+        with ``c="auto"`` the scale is then 0, and the others are left out of the fit.
 
     See Also
     --------
@@ -268,7 +268,7 @@ class AdaptiveLossRegressor(RegressorMixin, BaseEstimator):
                 return _exact(rows, model, alpha, start)
             sigma = start.scale
         c_at = self._c_at(sigma, rows.unit)
-        reach = BEYOND * c_at(alpha) if alpha <= 1 else np.inf
+        reach = REACH * c_at(alpha) if alpha <= 1 else np.inf
         if sigma is None and few.largest > reach:
             start = first_fit(few, model, self.l2, start)
         few = tame(few, model, start.params, reach)

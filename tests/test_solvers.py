@@ -19,9 +19,6 @@ class Valley:
     diagonal: bool = False
     calls: list = field(default_factory=list)
 
-    def resolution(self, value):
-        return 1e-15
-
     def evaluate(self, params):
         self.calls.append("gradient")
         u = self.A @ (params - self.minimum)
@@ -33,7 +30,7 @@ class Valley:
         u = self.A @ (params - self.minimum)
         bend = np.maximum(np.hypot(1, u) ** -3, 0.1 / np.hypot(1, u))
         metric = self.A.T @ (bend[:, None] * self.A)
-        return value, gradient, np.diag(metric) if self.diagonal else metric
+        return value, gradient, np.diag(metric) if self.diagonal else metric, 1e-15
 
 
 @pytest.fixture

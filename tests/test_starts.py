@@ -99,6 +99,40 @@ def test_scale_is_consistent_however_many_coefficients(n, p):
     assert np.mean(scales) == pytest.approx(1, abs=0.12)
 
 
+@pytest.mark.parametrize(
+    "weigh",
+    [
+        lambda rng, n: np.full(n, 1000.0),
+        lambda rng, n: np.full(n, 0.001),
+        lambda rng, n: rng.exponential(size=n),
+        lambda rng, n: 1000 * rng.lognormal(sigma=1.5, size=n),
+    ],
+)
+def test_scale_is_consistent_whatever_the_weights(weigh):
+    scales = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = noisy(40, 12, seed)
+        scales.append(robust(Rows(rows.X, rows.y, weigh(rng, 40))).scale)
+    assert np.mean(scales) == pytest.approx(1, abs=0.25)
+    assert min(scales) > 0
+
+
+def test_rows_repeated_often_have_the_scale_of_the_rows():
+    rows = noisy(40, 12)
+    repeated = Rows(np.repeat(rows.X, 50, axis=0), np.repeat(rows.y, 50))
+    assert robust(repeated).scale == pytest.approx(robust(rows).scale, rel=1e-6)
+
+
+def test_scale_does_not_depend_on_the_size_of_the_outliers():
+    scales = []
+    for size in (1e3, 1e6, 1e12, 1.7e308):
+        rows = noisy(300, 3)
+        rows.y[:15] = size
+        scales.append(robust(rows).scale)
+    assert_allclose(scales, scales[0], rtol=1e-4)
+
+
 @pytest.mark.parametrize("l2", [0.0, 0.3])
 def test_scale_is_that_of_the_fit_that_it_scales(l2):
     rows = noisy(400, 4)
