@@ -80,16 +80,16 @@ def minimise(
         if not (np.isfinite(value) and np.isfinite(metric).all()):
             raise FloatingPointError("the objective overflows")
         coordinates = _NewtonCoordinates(metric)
-        tol = max(tol, resolution)
+        goal = max(tol, resolution)  # which is another one elsewhere
         size = coordinates.size(gradient)
         rank = coordinates.rank
-        here = Solution(params, value, gradient, size, n_iter, size <= tol, rank)
+        here = Solution(params, value, gradient, size, n_iter, size <= goal, rank)
         if here.converged or n_iter >= max_iter:
             return here
         steps = max_iter - n_iter
         if metric.ndim == 2:  # a diagonal says too little to be worth renewing
             steps = min(steps, STEPS_PER_METRIC)
-        descent = _Descent(objective, here, coordinates, tol)
+        descent = _Descent(objective, here, coordinates, goal)
         if _visible(here) or not coordinates.newton:
             descent.search(steps)
         descent.polish(here.n_iter + steps - descent.best.n_iter)
@@ -181,9 +181,9 @@ class _Descent:
         objective: Objective,
         here: Solution,
         coordinates: _NewtonCoordinates,
-        tol: float,
+        goal: float,
     ) -> None:
-        self._objective, self._coordinates, self._tol = objective, coordinates, tol
+        self._objective, self._coordinates, self._goal = objective, coordinates, goal
         self._here = self._last = self.best = here
         # L-BFGS-B makes its first step one unit long: let that be the Newton step.
         self._length = here.size
@@ -233,7 +233,7 @@ class _Descent:
         value, gradient = self._objective.evaluate(params)
         size = self._coordinates.size(gradient)
         rank = self._coordinates.rank
-        return Solution(params, value, gradient, size, n_iter, size <= self._tol, rank)
+        return Solution(params, value, gradient, size, n_iter, size <= self._goal, rank)
 
     def _evaluate(self, z: Array) -> tuple[float, Array]:
         if z.any():  # at z = 0 everything is known

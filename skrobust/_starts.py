@@ -6,6 +6,7 @@ walking `alpha` down from 1, where there is only one.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,15 +162,9 @@ def first_fit(rows: Rows, model: LinearModel, l2: float, start: FirstFit) -> Fir
     params, sigma, rank, rate, *_ = start
     spent = rank if l2 == 0 else 0
     before, step, settled, low, high = 0.0, 0.0, False, EXACT_SCALE, np.inf
-
-    def residuals(block: slice) -> Array:
-        return rows.residuals(block, model, params)
-
     for turn in range(MAX_ROUNDS):
-        near = tame(rows, model, params, BEYOND * sigma)
-        c, penalty = NEARLY_ABSOLUTE * sigma, NEARLY_ABSOLUTE_CURVATURE * l2
-        objective = MeanLoss(near, model, 1.0, c, penalty)
-        params = minimise(objective, params, tol=FINE, max_iter=200).params
+        params = _nearly_absolute(rows, model, l2, params, sigma)
+        residuals = partial(rows.residuals, model=model, params=params)
         found = scale(rows, residuals, guess=sigma, spent=spent)
         if found <= EXACT_SCALE:
             return _exact_fit(rows, model, l2, params)
@@ -192,6 +187,16 @@ def first_fit(rows: Rows, model: LinearModel, l2: float, start: FirstFit) -> Fir
             step = float(np.log(low / sigma) + np.log(high / sigma)) / 2
         sigma = max(sigma * float(np.exp(step)), EXACT_SCALE)
     return FirstFit(params, sigma, rank, rate, settled)
+
+
+def _nearly_absolute(
+    rows: Rows, model: LinearModel, l2: float, params: Array, sigma: float
+) -> Array:
+    """Return the fit whose loss turns linear at a fifth of a scale."""
+    near = tame(rows, model, params, BEYOND * sigma)
+    c, penalty = NEARLY_ABSOLUTE * sigma, NEARLY_ABSOLUTE_CURVATURE * l2
+    objective = MeanLoss(near, model, 1.0, c, penalty)
+    return minimise(objective, params, tol=FINE, max_iter=200).params
 
 
 def start_of(rows: Rows, model: LinearModel, l2: float) -> FirstFit:

@@ -73,6 +73,19 @@ def _rounded(result):
     return round(result[0], 5), result[1]
 
 
+def test_rounding_at_the_start_does_not_excuse_the_end(matrix):
+    objective, starts = Valley(matrix, np.zeros(5)), []
+
+    def expand(params, exact=objective.expand):
+        starts.append(params)
+        return *exact(params)[:3], 1e-3 if len(starts) == 1 else 1e-15
+
+    objective.expand = expand
+    solution = minimise(objective, 1e3 / np.logspace(-4, 4, 5), tol=1e-10, max_iter=99)
+    assert len(starts) > 1
+    assert solution.size <= 1e-10
+
+
 def test_direction_without_curvature_is_left_alone(matrix):
     matrix[:, 2] = 0
     matrix[:, 4] = matrix[:, 3]
