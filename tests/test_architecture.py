@@ -17,9 +17,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skrobust"
 LAYERS = [
     {"_compat", "_sample_weight"},  # of scikit-learn alone: every layer may use them
+    {"_kernels"},
     {"loss", "buckets", "_solvers"},
+    {"_quadrature", "_scale"},
+    {"partition"},
+    {"_profile"},
+    {"likelihood", "_tails"},
     {"distribution", "metrics", "model_selection", "weighting", "datasets"},
-    {"_objective", "_scale"},
+    {"_objective", "tuning"},
     {"_starts"},
     {"linear", "mlp", "meta"},
     {"plotting", "interop"},
