@@ -1,72 +1,18 @@
-"""Robust scales, and the tuning constants that turn them into `c`."""
+"""Weighted medians, and the robust scale that they give."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
-from skrobust import loss
-
-__all__ = ["SIGMA_PER_MAD", "median", "tuning_constant", "weighted_median"]
+__all__ = ["SIGMA_PER_MAD", "median", "weighted_median"]
 
 Array = NDArray[Any]
 Sweep = Callable[[Callable[[Array, Array | None], tuple[Any, ...]]], tuple[Any, ...]]
 
 SIGMA_PER_MAD = 1.482602218505602  # 1 / scipy.stats.norm.ppf(0.75)
-SMALLEST_TUNING = 0.1
-LARGEST_TUNING = 1e4
-# Gauss-Legendre nodes and weights of one panel of the normal integrals.
-NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
-
-
-@lru_cache(maxsize=1024)
-def tuning_constant(alpha: float, efficiency: float) -> float:
-    """Return the `c` at which the loss has an efficiency at the normal.
-
-    Parameters
-    ----------
-    alpha : float
-        Shape of the loss, from -inf to inf.
-    efficiency : float
-        Asymptotic variance of least squares over that of the loss when errors are
-        normal, between 0 and 1.
-
-    Returns
-    -------
-    float
-        `c` in units of the standard deviation: the largest with this efficiency. It is
-        1 at ``alpha=2``, where every `c` is fully efficient, and 0.1 where the loss is
-        more efficient than wanted at any larger `c`, as it is for `alpha` just below 2.
-    """
-    if alpha == 2:
-        return 1.0
-
-    def excess(log_c: float) -> float:
-        return _efficiency(alpha, float(np.exp(log_c))) - efficiency
-
-    high, lowest = np.log(LARGEST_TUNING), np.log(SMALLEST_TUNING)
-    low = high
-    while excess(low) > 0:
-        high, low = low, low - 0.25
-        if low < lowest:
-            return SMALLEST_TUNING
-    return float(np.exp(brentq(excess, low, high, xtol=1e-14)))
-
-
-def _efficiency(alpha: float, c: float) -> float:
-    """Return ``E[psi']**2 / E[psi**2]`` at the standard normal."""
-    # The integrands change on the scale of c near 0 and of 1 further out.
-    inner = np.r_[0, c * 2.0 ** np.arange(-2, 40)]
-    ends = np.r_[inner[inner < 1], np.linspace(1, 12, 23)]
-    half = np.diff(ends)[:, None] / 2
-    u = (ends[:-1, None] + half * (1 + NODES)).ravel()
-    density = np.exp(-np.square(u) / 2) / np.sqrt(2 * np.pi)
-    share = 2 * (half * NODE_WEIGHTS).ravel() * density
-    _, psi, curvature = loss.evaluate(u, alpha, c, order=2)
-    return float((share @ curvature) ** 2 / (share @ np.square(psi)))
 
 
 def weighted_median(values: Array, weights: Array) -> float:

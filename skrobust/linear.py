@@ -14,7 +14,6 @@ from skrobust import loss
 from skrobust._compat import Interval, StrOptions
 from skrobust._objective import LinearModel, MeanLoss, Rows, one_blas_thread
 from skrobust._sample_weight import check_weights
-from skrobust._scale import tuning_constant
 from skrobust._solvers import minimise, warn_unless_converged
 from skrobust._starts import (
     EXACT_SCALE,
@@ -27,6 +26,7 @@ from skrobust._starts import (
     tame,
     walk,
 )
+from skrobust.tuning import tuning_constant
 
 __all__ = ["AdaptiveLossRegressor"]
 
