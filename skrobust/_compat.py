@@ -1,8 +1,10 @@
-"""Every private scikit-learn name that the package uses, and its version switches.
+"""Every private name of other libraries that the package uses, and version switches.
 
-Floor: scikit-learn 1.6. A name that becomes public, or moves, changes here only.
+Floors: scikit-learn 1.6, scipy 1.14. A name that becomes public, or moves, changes here
+only.
 """
 
+from scipy.stats._distn_infrastructure import _ShapeInfo as ShapeInfo
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -16,6 +18,7 @@ __all__ = [
     "BaseSearchCV",
     "HasMethods",
     "Interval",
+    "ShapeInfo",
     "StrOptions",
     "threadpool_controller",
     "validate_params",
