@@ -2,10 +2,15 @@
 
 from skrobust import datasets, loss
 from skrobust.buckets import TargetBuckets
+from skrobust.distribution import general_dist
+from skrobust.likelihood import GeneralFit, fit_general_dist, normality_score
 from skrobust.linear import AdaptiveLossRegressor
 from skrobust.meta import TargetWeightedRegressor
 from skrobust.metrics import bucket_error, bucket_report, make_bucket_scorer
 from skrobust.model_selection import BucketKFold
+from skrobust.partition import fisher_information, log_partition
+from skrobust.plotting import LossDisplay
+from skrobust.tuning import breakdown_constant, tuning_constant
 from skrobust.weighting import BucketWeighter
 
 __version__ = "0.1.0"
@@ -13,12 +18,21 @@ __all__ = [
     "AdaptiveLossRegressor",
     "BucketKFold",
     "BucketWeighter",
+    "GeneralFit",
+    "LossDisplay",
     "TargetBuckets",
     "TargetWeightedRegressor",
     "__version__",
+    "breakdown_constant",
     "bucket_error",
     "bucket_report",
     "datasets",
+    "fisher_information",
+    "fit_general_dist",
+    "general_dist",
+    "log_partition",
     "loss",
     "make_bucket_scorer",
+    "normality_score",
+    "tuning_constant",
 ]
