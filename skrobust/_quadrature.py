@@ -141,7 +141,7 @@ def truncated(alpha: Array, support: Array) -> Nodes:
     end[decays] = np.minimum(
         end[decays], where_negligible(a[decays], b[decays], np.zeros(decays.sum()), 1.0)
     )
-    panels = 16 + int(end.max(initial=0.0) / 2)
+    panels = 8 + int(end.max(initial=0.0) / 2)
     x, w = PANEL
     x = ((np.arange(panels)[:, None] + x) / panels).ravel()
     theta = end[:, None] * x

@@ -121,7 +121,7 @@ def _newton(tail: Tail, v: Array, p: Array, alpha: Array, log_z: Array) -> Array
         last, v = v, np.minimum(v + step, most)
         if not np.any(np.abs(v - last) > 1e-9 * v + 1e-14):  # the next is rounding
             break
-    far = np.where(v >= most, np.inf, _inverse_rho(v * v, alpha))
+    far = np.where((v >= most) | (p == 0), np.inf, _inverse_rho(v * v, alpha))
     near = (0.5 - p) * np.exp(log_z)
     return np.where(near < NEAR, near + near**3 / 6, far)
 

@@ -218,7 +218,7 @@ def _first(x: Float, wrong: Any) -> float:
     return float(x[wrong].flat[0])
 
 
-@np.errstate(all="ignore")  # at alpha = 2 and inf a result may be inf or 0 by design
+@np.errstate(all="ignore")  # at alpha = 2 the derivatives are -inf and NaN, as they are
 def _derivative(alpha: Float, nodes: Nodes, order: int) -> Float:
     """Return log Z or a derivative of it for some alphas with their nodes."""
     if order == 0:
@@ -229,10 +229,7 @@ def _derivative(alpha: Float, nodes: Nodes, order: int) -> Float:
         return -mean
     spread = _mean(np.square(slopes - mean[:, None]), nodes)
     value = spread - _mean(rho_alpha_alpha(nodes.u, alpha), nodes)
-    # Near +-inf the first derivative is proportional to (alpha - 2)**-2.
-    value = np.where(np.abs(alpha) > 1e20, 2 * mean / (alpha - 2), value)
-    value[alpha == 2] = np.nan
-    return value
+    return np.where(np.isinf(alpha), 0.0, value)
 
 
 @np.errstate(all="ignore")

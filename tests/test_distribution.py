@@ -150,6 +150,25 @@ def test_extreme_quantiles(copies):
         assert_allclose(general_dist.logsf(q, alpha), np.log(p), rtol=1e-14)
 
 
+def test_many_extreme_quantiles_are_in_order():
+    p = np.geomspace(5e-324, 0.5, 4000)
+    for alpha in (0.0, 1e-9, 1e-3, 1.0):
+        q = general_dist.isf(p, alpha)
+        assert np.all(q[1:] <= q[:-1])
+        assert q[-1] == 0
+
+
+def test_what_scipy_may_pass_on_does_not_spoil_the_rest():
+    # The distributions of scipy.stats.make_distribution do not filter their arguments.
+    x = np.r_[np.linspace(0, 5, _tails.MANY), np.inf, -np.inf, np.nan]
+    assert_array_equal(general_dist._sf(x, 1.0)[-3:], [0, 1, np.nan])
+    assert_array_equal(general_dist._sf(x, 1.0)[:-3], general_dist.sf(x[:-3], 1.0))
+    p = np.r_[np.linspace(0, 1, _tails.MANY), np.nan]
+    assert_array_equal(
+        general_dist._ppf(p, 1.0)[[0, -2, -1]], [-np.inf, np.inf, np.nan]
+    )
+
+
 @all_alphas
 @pytest.mark.parametrize("copies", [np.asarray, many_times])
 def test_tails_reach_the_ends_of_the_line(alpha, copies):
@@ -348,6 +367,9 @@ def test_general_fits_of_scipy():
     result = stats.fit(general_dist, data, bounds)
     ours = general_dist.fit(data, floc=0.0)
     assert_allclose(result.params, ours, rtol=1e-3, atol=1e-8)
+    data = general_dist.rvs(5.0, size=300, random_state=0)
+    light = stats.fit(general_dist, data, {"alpha": (0, 9), "scale": (0.1, 10)})
+    assert light.params.alpha > 2
 
 
 def test_distribution_can_be_frozen_and_pickled():
