@@ -10,10 +10,10 @@ Claims, medians of runs that take turns, one thread:
 tails between Cauchy's and the normal's, are timed beside it, without a claim.
 """
 
-from statistics import median
 from time import perf_counter
 
 import numpy as np
+from _timing import seconds
 from scipy import stats
 
 from skrobust import general_dist, log_partition
@@ -22,22 +22,11 @@ ALPHAS = [0, 0.25, 1, 1.5, 2, 3, 8, np.inf]
 N = 1_000_000
 
 
-def seconds(functions, runs=5):
-    """Return the median seconds of each function, all taking turns."""
-    taken = [[] for _ in functions]
-    for _ in range(runs):
-        for function, times in zip(functions, taken, strict=True):
-            start = perf_counter()
-            function()
-            times.append(perf_counter() - start)
-    return [median(times) for times in taken]
-
-
 def partition():
     """Print how many alphas a second `log_partition` does."""
     alphas = np.random.default_rng(0).uniform(0, 4, 20_000)
     orders = range(3)
-    taken = seconds([lambda k=k: log_partition(alphas, k) for k in orders])
+    taken = seconds([lambda k=k: log_partition(alphas, k) for k in orders], runs=5)
     for order, t in zip(orders, taken, strict=True):
         print(f"log_partition, derivative {order}   {len(alphas) / t:12,.0f} alphas/s")
 

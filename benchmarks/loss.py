@@ -13,10 +13,9 @@ claim. Run with ``--cauchy`` for residuals that are Cauchy's.
 """
 
 import argparse
-from statistics import median
-from time import perf_counter
 
 import numpy as np
+from _timing import seconds
 
 from skrobust import loss
 
@@ -52,23 +51,13 @@ def peers(r, alpha):
     }
 
 
-def times(functions, runs=15):
-    """Return the median seconds of each function, all taking turns."""
-    taken = {name: [] for name in functions}
-    for _ in range(runs):
-        for name, function in functions.items():
-            began = perf_counter()
-            function()
-            taken[name].append(perf_counter() - began)
-    return {name: median(seconds) for name, seconds in taken.items()}
-
-
 def main(cauchy):
     """Print a line for each alpha: ratios to log1p and exp, and microseconds."""
     r = residuals(cauchy)
     print("alpha  log1p; exp  rho and psi   float32   weight   rho_alpha   2,000 rows")
     for alpha in ALPHAS:
-        taken = times(peers(r, alpha))
+        functions = peers(r, alpha)
+        taken = dict(zip(functions, seconds(functions.values(), runs=15), strict=True))
         base, few = taken.pop("log1p; exp"), taken.pop("2,000") / 100
         ratios = [seconds / base for seconds in taken.values()]
         print(

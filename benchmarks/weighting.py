@@ -9,10 +9,9 @@ targets, as a multiple of theirs, of which the weights themselves are 1.
 import argparse
 import tracemalloc
 import warnings
-from statistics import median
-from time import perf_counter
 
 import numpy as np
+from _timing import seconds
 
 from skrobust import BucketWeighter, TargetBuckets
 
@@ -24,17 +23,6 @@ BUCKETS = {
     "100, equal widths": 100,
     "10, equal counts": TargetBuckets(n_buckets=10, strategy="quantile"),
 }
-
-
-def seconds(functions, runs):
-    """Return the median seconds of each function, all taking turns."""
-    taken = [[] for _ in functions]
-    for _ in range(runs):
-        for function, times in zip(functions, taken, strict=True):
-            start = perf_counter()
-            function()
-            times.append(perf_counter() - start)
-    return [median(times) for times in taken]
 
 
 def memory(function):

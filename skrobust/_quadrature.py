@@ -133,6 +133,10 @@ def truncated(alpha: Array, support: Array) -> Nodes:
     -------
     Nodes
     """
+    # The density is flat on a support so small, and less would become subnormal.
+    small = 1e-200
+    log_share = np.log(np.minimum(support, small)) - np.log(small)
+    support = np.maximum(support, small)
     a, b = finite_shape(alpha)
     # Where the density has no tails of its own, its features are of size 1.
     unit = np.sqrt(np.where(a < 0, np.minimum(b, 2.0), b))
@@ -146,10 +150,8 @@ def truncated(alpha: Array, support: Array) -> Nodes:
     x = ((np.arange(panels)[:, None] + x) / panels).ravel()
     theta = end[:, None] * x
     u = unit[:, None] * np.sinh(theta)
-    # Not the logarithm of a product, which a small support would make subnormal.
-    log_weights = (
-        np.log(np.tile(w, panels) / panels) + (np.log(end) + np.log(unit))[:, None]
-    )
+    log_weights = np.log(np.tile(w, panels) / panels * (end * unit)[:, None])
+    log_weights += log_share[:, None]
     return _nodes(u, log_weights + _log_cosh(theta) - loss.rho(u, alpha[:, None]))
 
 

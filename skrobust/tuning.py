@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
 from skrobust import loss
 
-__all__ = ["as_alpha", "breakdown_constant", "normal_efficiency", "tuning_constant"]
+__all__ = ["as_alpha", "breakdown_constant", "tuning_constant"]
 
 Float = NDArray[np.float64]
 
@@ -202,28 +202,6 @@ def _breakdown_constant(alpha: float, breakdown: float) -> float:
             )
         width *= 2
     return math.exp(brentq(excess, low, high, xtol=1e-15))
-
-
-def normal_efficiency(alpha: float | str, c: float) -> float:
-    """Return the efficiency at the normal of the M-estimator with this loss.
-
-    Parameters
-    ----------
-    alpha : float or str
-        Shape of the loss, from -inf to inf, or its name in ``loss.ALPHAS``.
-    c : float
-        Scale of the loss in units of the standard deviation, positive and finite.
-
-    Returns
-    -------
-    float
-        Asymptotic variance of least squares over that of this estimator, and of the
-        S-estimator with the same `c`, when errors are normal.
-    """
-    value = as_alpha(alpha)
-    if value == 2:
-        return 1.0
-    return float(expit(_log_odds(value, math.log(c))))
 
 
 def as_alpha(alpha: Any) -> float:

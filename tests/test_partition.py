@@ -196,19 +196,26 @@ def test_there_is_no_density_for_negative_alpha(alpha):
             function(alpha)
 
 
-@pytest.mark.parametrize("support", [1e-315, 1e155, 1e300])
-@pytest.mark.parametrize("alpha", [-1.0, -1e-9, -0.0028])
-def test_supports_of_any_size(alpha, support):
-    small = support < 1
-    expected = (np.log(2) + np.log(support)) if small else log_z(alpha, support=1e150)
-    if alpha == -1.0 and not small:  # exp(-3) over the support
-        expected = np.log(2) + np.log(support) - 3
-    if alpha > -0.0028 or small:
-        assert log_z(alpha, support=support) == pytest.approx(expected, rel=1e-9)
-    far = {-1.0: -4.0, -1e-9: 7.1645}.get(alpha)
-    if far and not small:  # mpmath: d2 of log Z, and of alpha's own share of exp(-rho)
-        second = log_z(alpha, 2, support=support)
-        assert second == pytest.approx(far, rel=1e-4)
+@pytest.mark.parametrize("alpha", [-np.inf, -1.0, -1e-9, 0.0, 2.0, np.inf])
+def test_a_small_support_has_a_flat_density(alpha):
+    support = np.array([5e-324, 1e-315, 1e-308, 1e-199, 1e-99])
+    expected = np.log(2) + np.log(support)
+    assert_allclose(log_z(alpha, support=support), expected, rtol=1e-15)
+    if alpha != 2:
+        assert_array_equal(log_z(alpha, 1, support=support), 0)
+
+
+@pytest.mark.parametrize("support", [1e155, 1e300])
+def test_a_wide_support_has_the_floor_of_the_density(support):
+    # At alpha = -1 rho tends to 3, and (2 - alpha) / -alpha has derivatives 2 and 4.
+    expected = np.log(2) + np.log(support) - 3
+    assert log_z(-1.0, support=support) == pytest.approx(expected, rel=1e-14)
+    assert log_z(-1.0, 1, support=support) == pytest.approx(-2, rel=1e-9)
+    assert log_z(-1.0, 2, support=support) == pytest.approx(-4, rel=1e-9)
+    # So near 0 the floor exp(-2e9) has no share.
+    for order in (0, 1, 2):
+        near = log_z(-1e-9, order, support=support)
+        assert near == pytest.approx(log_z(0.0, order), rel=1e-7)
 
 
 def test_information_about_a_tiny_scale():
