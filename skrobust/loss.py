@@ -29,24 +29,32 @@ the range of its type is an infinity or 0. They are NaN where an argument is, an
 check that c is positive. Their error is that of rounding ``r / c`` and a few
 units in the last place more, or 1e-13 of the value.
 
+Beside the family stand `huber` and `bisquare`, with ``rho``, ``psi``, ``weight``,
+``curvature`` and ``evaluate`` as functions of (r, c), with the same domain and errors.
+
 References
 ----------
 .. [1] J. T. Barron, "A General and Adaptive Robust Loss Function", CVPR 2019.
        https://arxiv.org/abs/1701.03077
 """
 
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skrobust._kernels import Kernel, kernels
+from skrobust._kernels.classical import Classical as Classical
+from skrobust._kernels.classical import bisquare, huber
 
 __all__ = [
     "ALPHAS",
+    "bisquare",
     "curvature",
     "evaluate",
+    "huber",
     "psi",
     "rho",
     "rho_alpha",
@@ -337,3 +345,54 @@ def evaluate(
     names: tuple[Kernel, ...] = ("rho", "psi", "curvature")
     more: tuple[Kernel, ...] = ("rho_alpha", "rho_c") if parameters else ()
     return kernels((*names[: order + 1], *more), r, alpha, c)
+
+
+class Family(Protocol):
+    """What an objective asks of a loss: functions of the residuals and the scale."""
+
+    @property
+    def supremum(self) -> float:
+        """The largest loss of all rows, inf where there is none."""
+
+    def evaluate(self, r: Float, c: Any, order: int) -> tuple[Float, ...]:
+        """Return the first ``order + 1`` of `rho`, `psi` and `curvature`."""
+
+    def weight(self, r: Float, c: Any) -> Float:
+        """Return ``c**2 * psi / r``, which is 1 at ``r = 0``."""
+
+    def at(self, rows: slice) -> Self:
+        """Return the loss of some of the rows."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class General:
+    """The general loss at given shapes.
+
+    Parameters
+    ----------
+    alpha : float or ndarray of shape (n,)
+        Shape for all rows, or one for each.
+    """
+
+    alpha: float | Float
+
+    @property
+    def supremum(self) -> float:
+        """The largest loss of all rows, inf where alpha is not negative."""
+        largest = float(np.max(self.alpha))
+        return 1 - 2 / largest if largest < 0 else np.inf
+
+    def evaluate(self, r: Float, c: Any, order: int) -> tuple[Float, ...]:
+        """Return the first ``order + 1`` of `rho`, `psi` and `curvature`."""
+        return evaluate(r, self.alpha, c, order)
+
+    def weight(self, r: Float, c: Any) -> Float:
+        """Return ``c**2 * psi / r``, which is 1 at ``r = 0``."""
+        return weight(r, self.alpha, c)
+
+    def at(self, rows: slice) -> "General":
+        """Return the loss of some of the rows."""
+        if isinstance(self.alpha, np.ndarray):
+            return General(self.alpha[rows])
+        return self

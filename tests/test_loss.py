@@ -1,7 +1,10 @@
 """Tests of the loss kernels: limits, derivatives, invariances."""
 
 import operator
+import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,10 +12,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares
 
 from skrobust import loss
-from skrobust._kernels import BLOCK
+from skrobust._kernels import BLOCK, SAMPLE
 from skrobust.loss import (
+    General,
+    bisquare,
     curvature,
     evaluate,
+    huber,
     psi,
     rho,
     rho_alpha,
@@ -44,6 +50,28 @@ NAMED_LOSSES = {
     -np.inf: lambda r: -np.expm1(-(r**2) / 2),
     np.inf: lambda r: np.expm1(r**2 / 2),
 }
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of the general family, as functions of (r, c) like `loss.huber`."""
+
+    alpha: float
+
+    def __getattr__(self, name):
+        kernel = {"rho": rho, "psi": psi, "weight": weight, "curvature": curvature}
+        if name not in kernel:
+            raise AttributeError(name)
+        return lambda r, c=1.0: kernel[name](r, self.alpha, c)
+
+    def evaluate(self, r, c=1.0, order=2):
+        return evaluate(r, self.alpha, c, order)
+
+
+CLASSICAL = {"huber": huber, "bisquare": bisquare}
+LOSSES = {**{repr(alpha): Member(alpha) for alpha in ALPHAS}, **CLASSICAL}
+CURVES = ("rho", "psi", "weight", "curvature")
+
 # scipy's name: our alpha, and c for a scale of 1
 SCIPY_LOSSES = {
     "linear": (2.0, 1.0),
@@ -52,6 +80,8 @@ SCIPY_LOSSES = {
 }
 
 all_kernels = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+all_losses = pytest.mark.parametrize("one", LOSSES.values(), ids=LOSSES)
+classical = pytest.mark.parametrize("one", CLASSICAL.values(), ids=CLASSICAL)
 pytestmark = pytest.mark.filterwarnings("error")  # a kernel never warns
 
 
@@ -161,16 +191,15 @@ def test_rho_alpha_has_a_pole_at_2():
     )
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-@pytest.mark.parametrize(("function", "derivative"), [(rho, psi), (psi, curvature)])
-def test_derivative_is_that_of_differences(function, derivative, alpha):
-    r, h = np.linspace(-4, 4, 21), 1e-3
-    near, far = (
-        function(r + k * h, alpha) - function(r - k * h, alpha) for k in (1, 2)
-    )
+@all_losses
+@pytest.mark.parametrize(("function", "slope"), [("rho", "psi"), ("psi", "curvature")])
+def test_derivative_is_that_of_differences(function, slope, one):
+    function, derivative = getattr(one, function), getattr(one, slope)
+    r, h = np.linspace(-4, 4, 21), 1e-3  # 1, where Huber's loss has a corner, is not in
+    near, far = (function(r + k * h) - function(r - k * h) for k in (1, 2))
     expected = (8 * near - far) / (12 * h)
-    scale = np.abs(function(r, alpha)) + 1
-    assert np.all(np.abs(derivative(r, alpha) - expected) < 1e-8 * scale)
+    scale = np.abs(function(r)) + 1
+    assert np.all(np.abs(derivative(r) - expected) < 1e-8 * scale)
 
 
 @pytest.mark.parametrize(
@@ -190,24 +219,36 @@ def test_derivative_in_a_parameter_is_that_of_differences(derivative, alpha):
     assert np.all(np.abs(derivative(r, alpha, 1.3) - expected) < 1e-8 * scale)
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_weight_is_psi_by_the_residual(alpha):
+@all_losses
+def test_weight_is_psi_by_the_residual(one):
     r, c = RESIDUALS[RESIDUALS != 0], 0.7
-    assert_allclose(weight(r, alpha, c), c**2 * psi(r, alpha, c) / r, rtol=1e-13)
-    assert weight(0.0, alpha, c) == 1
-    assert_allclose(curvature(0.0, alpha, c), 1 / c**2, rtol=1e-15)
+    assert_allclose(one.weight(r, c), c**2 * one.psi(r, c) / r, rtol=1e-13)
+    assert one.weight(0.0, c) == 1
+    assert_allclose(one.curvature(0.0, c), 1 / c**2, rtol=1e-15)
+
+
+@all_losses
+def test_a_small_residual_is_squared(one):
+    r = np.geomspace(1e-100, 1e-9, 30)
+    assert_allclose(one.rho(r, 0.3) * 0.3 / r, r / 0.3 / 2, rtol=1e-15)
+
+
+@all_losses
+@pytest.mark.parametrize("c", [7.0, 2.0**230, 2.0**-230])
+def test_scale_is_the_unit_of_the_residual(one, c):
+    r = RESIDUALS
+    assert_allclose(one.rho(c * r, c), one.rho(r), rtol=1e-12)
+    assert_allclose(one.psi(c * r, c) * c, one.psi(r), rtol=1e-12)
+    assert_allclose(one.weight(c * r, c), one.weight(r), rtol=1e-12)
+    assert_allclose(
+        one.curvature(c * r, c) * c * c, one.curvature(r), rtol=1e-11, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 @pytest.mark.parametrize("c", [7.0, 2.0**230, 2.0**-230])
-def test_scale_is_the_unit_of_the_residual(alpha, c):
+def test_scale_is_the_unit_of_the_derivatives_in_parameters(alpha, c):
     r = RESIDUALS
-    assert_allclose(rho(c * r, alpha, c), rho(r, alpha), rtol=1e-12)
-    assert_allclose(psi(c * r, alpha, c) * c, psi(r, alpha), rtol=1e-12)
-    assert_allclose(weight(c * r, alpha, c), weight(r, alpha), rtol=1e-12)
-    assert_allclose(
-        curvature(c * r, alpha, c) * c * c, curvature(r, alpha), rtol=1e-11, atol=1e-14
-    )
     assert_allclose(rho_c(c * r, alpha, c) * c, rho_c(r, alpha), rtol=1e-12)
     assert_allclose(
         rho_alpha(c * r, alpha, c), rho_alpha(r, alpha), rtol=1e-11, atol=1e-300
@@ -230,17 +271,35 @@ def test_kernels_are_even_and_grow_with_alpha_and_the_residual():
     assert np.all(np.diff(finite, axis=0) >= 0)
 
 
-@pytest.mark.parametrize("alpha", [a for a in ALPHAS if a < 2])
-def test_weight_and_rho_stay_within_their_bounds(alpha):
+@all_losses
+def test_a_loss_is_even_and_grows_with_the_residual(one):
+    assert_array_equal(one.rho(-RESIDUALS), one.rho(RESIDUALS))
+    assert_array_equal(one.psi(-RESIDUALS), -one.psi(RESIDUALS))
+    assert_array_equal(one.weight(-RESIDUALS), one.weight(RESIDUALS))
+    assert_array_equal(one.curvature(-RESIDUALS), one.curvature(RESIDUALS))
+    values = one.rho(RESIDUALS[len(RESIDUALS) // 2 :])
+    assert np.all(np.diff(values) >= 0)
+    assert values[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "supremum"),
+    [
+        *((Member(a), 1 - 2 / a if a < 0 else np.inf) for a in ALPHAS if -1e9 < a < 2),
+        *((Member(-np.inf), 1.0), (huber, np.inf), (bisquare, 1 / 6)),
+    ],
+)
+def test_weight_and_rho_stay_within_their_bounds(one, supremum):
     r = np.r_[RESIDUALS, 1e10, 1e200, 1.7e308]
-    assert np.all(weight(r, alpha) <= 1)
-    assert np.all(weight(r, alpha) >= 0)
+    assert np.all(one.weight(r) <= 1)
+    assert np.all(one.weight(r) >= 0)
     with np.errstate(over="ignore"):
         squares = np.square(r) / 2
-    assert np.all(rho(r, alpha) <= squares * (1 + 4 * EPS))
-    if alpha < 0:
-        supremum = 1 - 2 / alpha
-        assert np.all(rho(r, alpha) <= supremum * (1 + EPS))
+    assert np.all(one.rho(r) <= squares * (1 + 4 * EPS))
+    assert np.all(one.rho(r) <= supremum * (1 + EPS))
+    assert one.rho(np.inf) == pytest.approx(supremum, rel=EPS)
+    family = General(one.alpha) if isinstance(one, Member) else one
+    assert family.supremum == pytest.approx(supremum, rel=EPS)
 
 
 @pytest.mark.parametrize(
@@ -427,15 +486,22 @@ def test_float32_is_exact_next_to_the_zero_of_the_curvature(alpha):
     assert np.max(ulps(curvature(r, alpha), np.float64(exact))) < 8
 
 
+@all_losses
+def test_evaluate_is_the_separate_functions(one):
+    r, c = np.r_[RESIDUALS, 1e100, np.nan], 0.6
+    separate = [one.rho(r, c), one.psi(r, c), one.curvature(r, c)]
+    for order in range(3):
+        together = one.evaluate(r, c, order)
+        assert len(together) == order + 1
+        for value, other in zip(together, separate, strict=False):
+            assert_allclose(value, other, rtol=4 * EPS)
+
+
 @pytest.mark.parametrize("alpha", ALPHAS)
-def test_evaluate_is_the_separate_functions(alpha):
+def test_evaluate_adds_the_derivatives_in_parameters(alpha):
     r, c = np.r_[RESIDUALS, 1e100, np.nan], 0.6
     for order in range(3):
         separate = [kernel(r, alpha, c) for kernel in (rho, psi, curvature)]
-        together = evaluate(r, alpha, c, order)
-        assert len(together) == order + 1
-        for one, other in zip(together, separate, strict=False):
-            assert_allclose(one, other, rtol=4 * EPS)
         more = evaluate(r, alpha, c, order, parameters=True)
         assert len(more) == order + 3
         separate[order + 1 :] = [rho_alpha(r, alpha, c), rho_c(r, alpha, c)]
@@ -462,6 +528,170 @@ def test_kernels_run_in_threads():
         found = list(pool.map(lambda alpha: evaluate(r, alpha), alphas))
     for alpha, values in zip(alphas, found, strict=True):
         assert_array_equal(values, evaluate(r, alpha))
+
+
+# Alpha for each row.
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+@pytest.mark.parametrize("scale", ["one", "two", "by alpha", "each"])
+@pytest.mark.parametrize(
+    "shares",  # of the alphas 1, 2, -inf, NaN and others
+    [(80, 20, 0, 0, 0), (40, 30, 20, 10, 0), (10, 5, 0, 0, 85), (96, 2, 1, 1, 0)],
+)
+def test_alpha_by_row_is_the_loss_at_each_alpha(shares, scale, order):
+    rng = np.random.default_rng(0)
+    n = BLOCK + 7000
+    alpha = rng.uniform(1, 2, n)
+    kind = rng.choice(5, n, p=np.array(shares) / 100)
+    alpha = np.select([kind == k for k in range(4)], [1.0, 2.0, -np.inf, np.nan], alpha)
+    r = rng.normal(size=n) * 10.0 ** rng.integers(-2, 3, n)
+    r[::1000], r[1::1000] = 1e300, 0.0
+    c = {
+        "one": 0.7,
+        "two": rng.choice([0.7, 1.3], n),
+        "by alpha": np.where(alpha == 1, 0.7, 1.3),
+        "each": rng.uniform(1, 2, n),
+    }[scale]
+    family = General(alpha)
+    found = family.evaluate(r, c, order)
+    assert len(found) == order + 1
+    some = np.unique(np.r_[0:n:97, 0:n:1000, 1:n:1000, n - 50 : n])
+    cs = np.broadcast_to(c, n)
+    for k in some:
+        expected = evaluate(r[k], alpha[k], cs[k], order)
+        # next to the zero of the curvature, the terms' error
+        assert_allclose([row[k] for row in found], expected, rtol=1e-13, atol=1e-15)
+    assert_allclose(family.weight(r, c), weight(r, alpha, c), rtol=1e-15)
+    rows = slice(60_000, 68_000)
+    part = family.at(rows).evaluate(r[rows], cs[rows], order)
+    for row, other in zip(found, part, strict=True):
+        assert_allclose(other, row[rows], rtol=1e-13, atol=1e-15)
+
+
+def test_alpha_by_row_may_hide_from_the_sample_what_is_common():
+    alpha = np.ones(BLOCK)
+    sampled = alpha[:: BLOCK // SAMPLE | 1]
+    sampled[10:] = 2.0  # most of the sample, and next to none of the rows
+    r = np.linspace(-3, 3, BLOCK)
+    expected = np.where(alpha == 1, rho(r, 1.0), rho(r, 2.0))
+    assert_allclose(rho(r, alpha), expected, rtol=1e-15)
+
+
+def test_a_family_of_one_alpha_is_the_same_for_all_rows():
+    for family in (General(-2.0), huber, bisquare):
+        assert family.at(slice(3, 9)) is family
+    assert General(np.array([-2.0, -np.inf, -4.0])).supremum == 2
+    assert General(np.array([-2.0, 0.0])).supremum == np.inf
+    assert General(np.array([-2.0, -4.0])).at(slice(1, 2)).supremum == 1.5
+
+
+# The losses of Huber and of Tukey. In rational numbers they are exact.
+
+
+def exact_curves(one, r, c):
+    """Return rho, psi, weight and curvature as fractions."""
+    u, c = Fraction(float(r)) / Fraction(float(c)), Fraction(float(c))
+    inside, v, sign = abs(u) <= 1, u * u, -1 if u < 0 else 1
+    if one is huber:
+        if inside:
+            return v / 2, u / c, Fraction(1), 1 / c**2
+        return abs(u) - Fraction(1, 2), sign / c, 1 / abs(u), Fraction(0)
+    if not inside:
+        return Fraction(1, 6), Fraction(0), Fraction(0), Fraction(0)
+    rest = 1 - v
+    return (1 - rest**3) / 6, u * rest**2 / c, rest**2, rest * (1 - 5 * v) / c**2
+
+
+@classical
+@pytest.mark.parametrize("c", [1.0, 0.3, 2.7e-90, 1e-300, 1e90])
+def test_a_classical_loss_is_exact(one, c):
+    rng = np.random.default_rng(0)
+    u = np.r_[-1, 0, 1, rng.uniform(-1.5, 1.5, 300), 10.0 ** rng.uniform(-9, 9, 100)]
+    edges = np.r_[1 + EPS, 1 - EPS, np.sqrt(0.2)]
+    r = np.r_[u, edges] * c
+    for k, name in enumerate(CURVES):
+        found = getattr(one, name)(r, c)
+        exact = [exact_curves(one, x, c)[k] for x in r]
+        # What the rounding of u = r / c does to a value near one of its zeros.
+        unit = {"rho": 0, "psi": 1 / Fraction(c), "weight": 1}.get(
+            name, 1 / Fraction(c) ** 2
+        )
+        for value, truth in zip(found, exact, strict=True):
+            limit = 4 * Fraction(EPS) * abs(truth) + 8 * Fraction(EPS) * unit
+            if abs(truth) > np.finfo(float).max:
+                assert abs(value) == np.inf
+            else:
+                assert abs(Fraction(float(value)) - truth) <= limit + Fraction(5e-324)
+
+
+@classical
+@pytest.mark.parametrize("c", [1.0, 1e-300, 1e300])
+def test_the_corner_of_a_classical_loss_belongs_inside(one, c):
+    inside, outside = (1.0, 0.0) if one is huber else (0.0, 0.0)
+    with np.errstate(over="ignore"):
+        expected = np.float64(inside) / c / c
+    at, beyond = np.array([-c, c]), np.array([-c, c]) * (1 + EPS)
+    assert_array_equal(one.curvature(at, c), [expected] * 2)
+    assert_array_equal(one.curvature(beyond, c), [outside] * 2)
+    # As a float is printed: no minus before 0, where there is no sign.
+    assert not np.signbit(one.curvature(beyond, c)).any()
+
+
+@pytest.mark.parametrize(
+    ("one", "limits"),  # in the order of CURVES, at c = 3
+    [(huber, (np.inf, 1 / 3, 0, 0)), (bisquare, (1 / 6, 0, 0, 0))],
+)
+def test_a_classical_loss_has_its_limit_at_infinity_and_nan_at_nan(one, limits):
+    for name, limit in zip(CURVES, limits, strict=True):
+        curve, odd = getattr(one, name), -limit if name == "psi" else limit
+        found = curve([-np.inf, 1.0, np.nan, np.inf], 3.0)
+        assert_allclose(found[[0, 2, 3]], [odd, np.nan, limit], rtol=1e-15)
+        assert np.isfinite(found[1])
+        assert np.isnan(curve(0.0, np.nan))
+        # r / c = 1e600, where only Huber's loss itself is out of range
+        far, at_0 = curve([1e300, 0.0], 1e-300)
+        c_limit = 1e300 if name == "psi" and one is huber else limit
+        assert far == pytest.approx(c_limit, rel=1e-14)
+        assert at_0 == {"weight": 1, "curvature": np.inf}.get(name, 0)
+
+
+@classical
+@pytest.mark.parametrize("name", CURVES)
+def test_a_classical_loss_broadcasts_and_keeps_the_kind_of_its_arguments(one, name):
+    curve = getattr(one, name)
+    r, c = np.linspace(-2, 2, 2 * BLOCK + 3), np.array([[0.5], [1.5]])
+    together = curve(r, c)
+    assert_array_equal(together, [curve(r, 0.5), curve(r, 1.5)])
+    assert_array_equal(together[1, ::999], [curve(x, 1.5) for x in r[::999]])
+    columns = r[1:].reshape(2, -1).T
+    assert_array_equal(curve(columns), curve(np.ascontiguousarray(columns)))
+    assert curve(np.empty((0, 1, 4)), c).shape == (0, 2, 4)
+    assert type(curve(3)) is np.float64
+    assert type(curve(np.float32(1))) is np.float32
+    single = np.float32(r)
+    assert curve(single, 2).dtype == curve(single, c.astype("f")).dtype == np.float32
+    assert curve(single, c).dtype == curve(np.float16(1)).dtype == np.float64
+    exact = curve(np.float64(single), np.float64(np.float32(0.7)))
+    assert np.max(ulps(curve(single, np.float32(0.7)), exact)) < 1
+    r.flags.writeable = False
+    curve(r)[0] = 5  # the result is no view of it
+
+
+@classical
+def test_a_classical_loss_is_one_value(one):
+    assert pickle.loads(pickle.dumps(one)) is one
+    assert repr(one) == f"loss.{one.name}"
+    assert getattr(loss, one.name) is one
+
+
+@pytest.mark.parametrize("f_scale", [1.0, 0.3])
+def test_huber_in_the_convention_of_scipy(f_scale):
+    r = np.array([0.1, -2.0, 30.0])
+    cost = least_squares(
+        lambda _: r.copy(), [0.0], loss="huber", f_scale=f_scale, max_nfev=1
+    ).cost
+    assert_allclose(cost, f_scale**2 * huber.rho(r, f_scale).sum())
 
 
 # What the published implementations of this loss get wrong, by their float64 results.

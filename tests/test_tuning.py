@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import norm
@@ -13,6 +13,7 @@ from skrobust import loss, tuning
 from skrobust.tuning import (
     as_alpha,
     breakdown_constant,
+    constant_for,
     tuning_constant,
 )
 
@@ -66,7 +67,29 @@ TUNING = {
     ),
 }  # fmt: skip
 
+# Of Huber's loss and the bisquare, with the means of Z**(2 k) where |Z| < c,
+#   m[0] = 1 - erfc(c / sqrt(2)), m[k] = (2 k - 1) m[k-1] - 2 c**(2 k - 1) phi(c),
+# and q = 1 - m[0], the efficiency is, at mpmath's 40 digits,
+#   (1 - q)**2 / (1 - q - 2 c phi(c) + c**2 q)   and
+#   (m[0] - 6 m[1] / c**2 + 5 m[2] / c**4)**2
+#   / (m[1] - 4 m[2] / c**2 + 6 m[3] / c**4 - 4 m[4] / c**6 + m[5] / c**8)
+TUNING_OF_CLASSICAL = {
+    "huber": (
+        0.1, 0.73173881764454156, 1.3449975085120422, 2.010189049262391,
+        2.7468630200048925,
+    ),
+    "bisquare": (
+        2.0871320394281456, 3.4436897847276795, 4.6850649485433747, 7.0413916321665544,
+        12.481689063345465,
+    ),
+}  # fmt: skip
+
 SHARES = (0.5, 0.25, 0.1, 0.001)
+# and the mean of rho / sup(rho)
+#   3 m[1] / c**2 - 3 m[2] / c**4 + m[3] / c**6 + q
+BREAKDOWN_OF_BISQUARE = (
+    1.5476449809282259, 2.9370145551424548, 5.1823605974135018, 54.744850585844911,
+)  # fmt: skip
 # c at which 1 - m(-alpha/2, 1) is 0.5, 0.25, 0.1, 0.001.
 BREAKDOWN = {
     -0.001: (
@@ -95,6 +118,19 @@ def test_tuning_constants_are_those_of_the_definition(alpha, constants):
     assert_allclose(found, constants, rtol=1e-13)
 
 
+@pytest.mark.parametrize(("name", "constants"), TUNING_OF_CLASSICAL.items())
+def test_tuning_constants_of_classical_losses_are_those_of_the_definition(
+    name, constants
+):
+    found = [tuning_constant(name, e) for e in EFFICIENCIES]
+    assert_allclose(found, constants, rtol=2e-14)
+
+
+def test_breakdown_constants_of_the_bisquare_are_those_of_the_definition():
+    found = [breakdown_constant("bisquare", share) for share in SHARES]
+    assert_allclose(found, BREAKDOWN_OF_BISQUARE, rtol=2e-14)
+
+
 @pytest.mark.parametrize(("alpha", "constants"), BREAKDOWN.items())
 def test_breakdown_constants_are_those_of_the_definition(alpha, constants):
     found = [breakdown_constant(alpha, share) for share in SHARES]
@@ -106,6 +142,10 @@ def test_constants_of_the_literature():
     assert tuning_constant("cauchy") * 2**0.5 == pytest.approx(2.3849, abs=5e-5)
     assert tuning_constant("welsch") * 2**0.5 == pytest.approx(2.9846, abs=5e-5)
     assert breakdown_constant("welsch") == pytest.approx(3**-0.5, rel=1e-14)
+    assert tuning_constant("huber") == pytest.approx(1.345, abs=5e-6)
+    assert efficiency(loss.huber, 1.345) == pytest.approx(0.95, abs=5e-7)
+    assert tuning_constant("bisquare") == pytest.approx(4.685, abs=1e-4)
+    assert breakdown_constant("bisquare") == pytest.approx(1.547645, abs=5e-7)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +157,12 @@ def test_constants_of_the_literature():
         (-4.0, 0.26171898279084),
         (-8.0, 0.27849190932016),
         (-np.inf, 0.289379049647689),
+        ("bisquare", 0.28682611517712491),
     ],
 )
 def test_efficiency_of_an_s_estimator_of_breakdown_one_half(alpha, known):
-    found = efficiency(alpha, breakdown_constant(alpha))
+    shape = loss.bisquare if alpha == "bisquare" else alpha
+    found = efficiency(shape, breakdown_constant(alpha))
     assert found == pytest.approx(known, rel=1e-13)
 
 
@@ -138,6 +180,20 @@ def test_efficiency_is_that_of_the_kernels(alpha):
     assert efficiency(alpha, c) == pytest.approx(0.97, rel=1e-13)
 
 
+@pytest.mark.parametrize("one", [loss.huber, loss.bisquare], ids=repr)
+@pytest.mark.parametrize("wanted", [0.7, 0.97])
+def test_efficiency_of_a_classical_loss_is_that_of_its_kernels(one, wanted):
+    c = tuning_constant(one.name, wanted)
+
+    def mean(f):
+        inside, outside = quad(f, 0, c, epsabs=1e-13), quad(f, c, 40, epsabs=1e-13)
+        return 2 * (inside[0] + outside[0])
+
+    slope = mean(lambda z: one.curvature(z, c) * norm.pdf(z))
+    spread = mean(lambda z: one.psi(z, c) ** 2 * norm.pdf(z))
+    assert slope**2 / spread == pytest.approx(wanted, rel=1e-10)
+
+
 @pytest.mark.parametrize("alpha", [-np.inf, -8.0, -2.0, -0.3])
 @pytest.mark.parametrize("breakdown", [0.5, 0.2])
 def test_breakdown_is_that_of_the_kernels(alpha, breakdown):
@@ -148,6 +204,8 @@ def test_breakdown_is_that_of_the_kernels(alpha, breakdown):
 
 
 ALPHAS = [
+    "huber",
+    "bisquare",
     -np.inf,
     -1e300,
     -1e3,
@@ -168,10 +226,11 @@ ALPHAS = [
 def test_tuning_constant_grows_with_efficiency_up_to_the_last_float(alpha):
     shares = np.r_[1e-4, 0.1, 0.9, 0.99, 1 - np.logspace(-3, -15, 25), 1 - 2.0**-53]
     found = [tuning_constant(alpha, e) for e in shares]
-    at_inf = [tuning_constant(np.inf, e) for e in shares]
     assert np.all(np.diff(found) >= 0)
     assert np.all(np.diff(found[3:]) > 0)
-    assert np.all(np.array(found) <= np.array(at_inf) * (1 + 1e-14))
+    if not isinstance(alpha, str):  # by which the search goes
+        at_inf = [tuning_constant(np.inf, e) for e in shares]
+        assert np.all(np.array(found) <= np.array(at_inf) * (1 + 1e-14))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +241,8 @@ def test_tuning_constant_grows_with_efficiency_up_to_the_last_float(alpha):
         (-2.0, 3500.33483500017),
         (-np.inf, 3500.33501355448),
         (np.inf, 3500.33529924141),
+        ("huber", 7.2988833463259096),
+        ("bisquare", 7000.6703842176023),
     ],
 )
 def test_tuning_constant_is_exact_near_full_efficiency(alpha, c):
@@ -199,6 +260,8 @@ def test_efficiency_is_exact_where_there_is_hardly_any():
     # As TUNING, with 700 digits: only residuals within about c have a weight.
     found = efficiency(-2.0, 1e-12), efficiency(-1 / 1024, 1e-300)
     assert_allclose(found, [4.010605239384e-35, 5.8816368913371e-301], rtol=1e-12)
+    found = efficiency(loss.bisquare, 0.1), efficiency(loss.huber, 0.1)
+    assert_allclose(found, [0.00012510897831968121, 0.67011183468994702], rtol=1e-12)
 
 
 def test_tuning_constant_has_a_floor_and_no_meaning_at_least_squares():
@@ -227,15 +290,26 @@ def test_alpha_may_be_a_name_as_in_an_estimator():
     assert isinstance(tuning_constant(np.float32(1), np.float64(0.9)), float)
 
 
+def test_the_constant_for_a_loss_is_that_of_its_alphas():
+    alpha = np.array([1.0, -np.inf, 2.0, 1.0, 0.3])
+    found = constant_for(loss.General(alpha), 0.9)
+    assert_array_equal(found, [tuning_constant(a, 0.9) for a in alpha])
+    assert constant_for(loss.General(0.3), 0.9) == tuning_constant(0.3, 0.9)
+    for one in (loss.huber, loss.bisquare):
+        assert constant_for(one, 0.9) == tuning_constant(one.name, 0.9)
+
+
 HUGE = pytest.param(10**400, id="huge")
 NO_NUMBERS = ["a", None, 1j, HUGE, [0.4], np.array([0.4, 0.3]), np.array([0.4])]
 
 
 @pytest.mark.parametrize("function", [tuning_constant, breakdown_constant])
-@pytest.mark.parametrize("alpha", [np.nan, "huber", "-2", *NO_NUMBERS])
+@pytest.mark.parametrize("alpha", [np.nan, "tukey", "-2", *NO_NUMBERS])
 def test_alpha_that_is_none_is_refused(function, alpha):
     got = re.escape(repr(alpha))
-    with pytest.raises(ValueError, match=f"alpha must be .*'cauchy'.*Got {got}"):
+    with pytest.raises(
+        ValueError, match=f"alpha must be .*'cauchy'.*'bisquare'. Got {got}"
+    ):
         function(alpha, 0.4)
 
 
@@ -257,14 +331,15 @@ def test_breakdown_point_that_is_none_is_refused(alpha, breakdown):
 
 
 @pytest.mark.parametrize("breakdown", [1e-16, 1e-17, 1e-20, 1e-100, 1e-250])
-@pytest.mark.parametrize("alpha", [-np.inf, -1e9, -2.0, -0.01])
+@pytest.mark.parametrize("alpha", [-np.inf, -1e9, -2.0, -0.01, "bisquare"])
 def test_breakdown_constant_of_hardly_any_outliers_is_the_limit(alpha, breakdown):
     # rho is u**2 / (2 c**2) there, of mean 1 / (2 c**2), and 1 - 2 / alpha its limit.
-    expected = (2 * breakdown * (1 - 2 / alpha)) ** -0.5
+    supremum = 1 / 6 if alpha == "bisquare" else 1 - 2 / alpha
+    expected = (2 * breakdown * supremum) ** -0.5
     assert breakdown_constant(alpha, breakdown) == pytest.approx(expected, rel=2e-13)
 
 
-@pytest.mark.parametrize("alpha", [0.0, -0.0, 1.0, np.inf, "cauchy"])
+@pytest.mark.parametrize("alpha", [0.0, -0.0, 1.0, np.inf, "cauchy", "huber"])
 def test_unbounded_loss_has_no_breakdown_constant(alpha):
     with pytest.raises(ValueError, match=f"alpha must be negative .* Got {alpha!r}"):
         breakdown_constant(alpha)

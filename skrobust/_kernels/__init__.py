@@ -2,9 +2,11 @@
 
 No single way of writing them is exact everywhere. `Moderate` has the ways for
 numbers whose terms are far from the ends of the float range, `FullRange` those for
-any numbers, and both have one method per kernel: a new derivative goes there.
+any numbers, and both have one method per kernel: a new derivative goes there. The
+losses beside the general one are in `classical`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -20,6 +22,11 @@ Kernel = Literal["rho", "psi", "weight", "curvature", "rho_alpha", "rho_c"]
 
 # Residuals per pass, few enough for all terms of a pass to stay in a core's cache.
 BLOCK = 65536
+
+# One alpha and c for many residuals take a fraction of the time of one for each. Where
+# alpha varies, what COMMON residuals of a SAMPLE share is worked out apart.
+SAMPLE = 128
+COMMON = 8
 
 # What float32 arithmetic is exact enough for: curvature has a zero, rho_alpha cancels.
 _NARROW = frozenset({"rho", "psi", "weight", "rho_c"})
@@ -41,7 +48,10 @@ def kernels(names: Sequence[Kernel], r: Any, alpha: Any, c: Any) -> tuple[Float,
     out = np.empty((len(names), r.size), kind)
     one = isinstance(alpha, float) and isinstance(c, float)
     narrow = one and r.dtype == np.float32 and _NARROW.issuperset(names)
-    _fill(names, r, alpha, c, out, "narrow" if narrow else "plain")
+    if isinstance(alpha, float) or r.size < SAMPLE:
+        _fill(names, r, alpha, c, out, "narrow" if narrow else "plain")
+    else:
+        _fill_apart(names, r, alpha, c, out)
     return tuple([row.reshape(shape)[()] for row in out])
 
 
@@ -56,6 +66,67 @@ def _parameter(x: Any, shape: tuple[int, ...]) -> Parameter:
 def _at(x: Any, rows: Any) -> Any:
     """Return the alpha or c of some of the residuals."""
     return x if isinstance(x, float) else x[rows]
+
+
+def _fill_apart(
+    names: Sequence[Kernel],
+    r: Any,
+    alpha: NDArray[np.float64],
+    c: Parameter,
+    out: Float,
+) -> None:
+    """Fill the rows of `out`, all residuals of a common alpha and c at once."""
+    for start in range(0, r.size, BLOCK):
+        rows = slice(start, start + BLOCK)
+        block, values = r[rows], out[:, rows]
+        alphas, cs = alpha[rows], _at(c, rows)
+        rest = np.ones(block.size, bool)
+        for one in _common(alphas, cs):
+            same = _equal(alphas, cs, *one)
+            if rest.all() and 2 * np.count_nonzero(same) > block.size:
+                # Sooner done for all, and put right below, than taken apart.
+                _fill(names, block, *one, values, "plain")
+            else:
+                _fill_some(names, block, *one, values, same)
+            rest &= ~same
+        _fill_some(names, block, alphas, cs, values, rest)
+
+
+def _common(alpha: NDArray[np.float64], c: Parameter) -> list[tuple[float, float]]:
+    """Return the pairs of alpha and c that many residuals have, most common first."""
+    sample = slice(None, None, alpha.size // SAMPLE | 1)  # odd, as periods rarely are
+    alphas = alpha[sample].tolist()
+    cs = [c] * len(alphas) if isinstance(c, float) else c[sample].tolist()
+    counted = Counter(zip(alphas, cs, strict=True)).most_common()
+    return [pair for pair, count in counted if count >= COMMON]
+
+
+def _equal(
+    alphas: NDArray[np.float64], cs: Parameter, alpha: float, c: float
+) -> NDArray[np.bool_]:
+    """Return which residuals have this alpha and c."""
+    same: NDArray[np.bool_] = alphas == alpha
+    if not isinstance(cs, float):
+        same &= cs == c
+    return same
+
+
+def _fill_some(
+    names: Sequence[Kernel],
+    r: Any,
+    alpha: Parameter,
+    c: Parameter,
+    out: Float,
+    chosen: NDArray[np.bool_],
+) -> None:
+    """Fill the chosen columns of `out`."""
+    if chosen.all():
+        _fill(names, r, alpha, c, out, "plain")
+    elif chosen.any():
+        some = np.flatnonzero(chosen)
+        values = np.empty((len(names), some.size), out.dtype)
+        _fill(names, r[some], _at(alpha, some), _at(c, some), values, "plain")
+        _put(out, some, values)
 
 
 def _fill(
