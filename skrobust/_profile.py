@@ -21,7 +21,19 @@ from skrobust import loss
 from skrobust._scale import weighted_median
 from skrobust.partition import log_partition
 
-__all__ = ["Axis", "Point", "Problem", "Profile", "Root", "lowest", "prepare"]
+__all__ = [
+    "NEAR_INF",
+    "NORMAL_LOG",
+    "Axis",
+    "Point",
+    "Problem",
+    "Profile",
+    "Root",
+    "log_z",
+    "log_z_slope",
+    "lowest",
+    "prepare",
+]
 
 Float = NDArray[np.float64]
 
@@ -82,7 +94,7 @@ class Point(NamedTuple):
     @property
     def value(self) -> float:
         """Return the profile, the mean of -log(density)."""
-        return self.loss + float(log_partition(self.alpha))
+        return self.loss + log_z(self.alpha)
 
 
 class _Look(NamedTuple):
@@ -111,15 +123,23 @@ class Axis:
 
     def __init__(self, low: float, high: float) -> None:
         self.alphas = low, high
-        self.low, self.high = (
-            x if x <= SEAM else LAST_T - 1 / (x - 2) for x in (low, high)
-        )
+        self.low, self.high = map(self.coordinate, self.alphas)
+
+    @staticmethod
+    def coordinate(alpha: float) -> float:
+        """Return t."""
+        return alpha if alpha <= SEAM else LAST_T - 1 / (alpha - 2)
 
     def alpha(self, t: float) -> float:
         """Return alpha, which on a bound is the bound to the last digit."""
         if t in (self.low, self.high):
             return self.alphas[int(t != self.low)]  # both are 4 far enough out
         return t if t <= SEAM else 2 + 1 / (LAST_T - t)
+
+    @staticmethod
+    def rate(alpha: float) -> float:
+        """Return d alpha / dt, at inf that of an alpha where its effect has a limit."""
+        return 1.0 if alpha <= SEAM else (min(alpha, NEAR_INF) - 2) ** 2
 
     def grid(self) -> list[float]:
         """Return where to scan the profile."""
@@ -266,11 +286,10 @@ class Profile:
         u = (r - loc) / math.exp(log_c)
         if alpha == 2:
             return self._slope_at_2(u, c_is_free=here.free[1])
-        near = min(alpha, NEAR_INF)
-        rate = 1.0 if alpha <= SEAM else (near - 2) ** 2  # d alpha / dt
+        near, rate = min(alpha, NEAR_INF), Axis.rate(alpha)
         terms = (
             rate * _sum(share, loss.rho_alpha(u, near)),
-            rate * _log_z_slope(near),
+            rate * log_z_slope(near),
         )
         return sum(terms), abs(terms[0]) + abs(terms[1])
 
@@ -286,8 +305,14 @@ class Profile:
         return slope, terms
 
 
+@lru_cache(maxsize=256)
+def log_z(alpha: float) -> float:
+    """Return log Z."""
+    return float(log_partition(alpha))
+
+
 @lru_cache(maxsize=256)  # the grid is the same for all
-def _log_z_slope(alpha: float) -> float:
+def log_z_slope(alpha: float) -> float:
     """Return the derivative of log Z."""
     return float(log_partition(alpha, derivative=1))
 

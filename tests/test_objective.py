@@ -8,9 +8,11 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.optimize import approx_fprime
 
-from skrobust import _objective, loss
+from skrobust import _rows, loss
 from skrobust._compat import threadpool_controller
-from skrobust._objective import LinearModel, MeanLoss, Rows, one_blas_thread
+from skrobust._objective import MeanLoss
+from skrobust._rows import LinearModel, Rows, one_blas_thread
+from skrobust.loss import General
 
 ALPHAS = [-np.inf, -2.0, 0.0, 1.0, 2.0, 3.0]
 
@@ -23,7 +25,7 @@ def objective():
     y = X @ [1.0, -2, 0] + rng.normal(size=300)
     y[:20] += 6
     rows = Rows(X, y, rng.uniform(0, 2, 300), centre=3.0)
-    return MeanLoss(rows, LinearModel(True), alpha=1.0, c=0.7, l2=0.3)
+    return MeanLoss(rows, LinearModel(True), General(1.0), 0.7, 0.3)
 
 
 PARAMS = np.array([0.8, -1.9, 0.1, 0.2])
@@ -32,7 +34,9 @@ PARAMS = np.array([0.8, -1.9, 0.1, 0.2])
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_gradient_is_that_of_the_value(objective, alpha, intercept):
-    objective = replace(objective, alpha=alpha, c=2.0, model=LinearModel(intercept))
+    objective = replace(
+        objective, family=General(alpha), c=2.0, model=LinearModel(intercept)
+    )
     params = PARAMS[: 3 + intercept]
     gradient = approx_fprime(params, lambda p: objective.evaluate(p)[0], 1e-7)
     value, found = objective.evaluate(params)
@@ -52,14 +56,14 @@ def test_value_is_the_weighted_mean_loss_plus_the_penalty(objective):
 @pytest.mark.parametrize("alpha", [1.0, 2.0, 3.0])
 def test_metric_is_the_hessian_where_the_loss_bends_up(objective, alpha):
     # no residual is so far out that a tenth of its majoriser is above its curvature
-    objective = replace(objective, alpha=alpha, c=5.0)
+    objective = replace(objective, family=General(alpha), c=5.0)
     hessian = approx_fprime(PARAMS, lambda p: objective.evaluate(p)[1], 1e-6)
     assert_allclose(objective.expand(PARAMS)[2], hessian, atol=1e-6)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_metric_is_positive_definite(objective, alpha):
-    metric = replace(objective, alpha=alpha).expand(PARAMS)[2]
+    metric = replace(objective, family=General(alpha)).expand(PARAMS)[2]
     assert np.linalg.eigvalsh(metric)[0] > 0
 
 
@@ -101,8 +105,8 @@ def test_shift_moves_the_intercept_only(objective):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_blocks_and_threads_change_rounding_only(objective, threads, monkeypatch):
     whole = objective.expand(PARAMS)
-    monkeypatch.setattr(_objective, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(_objective, "SMALLEST_BLOCK", 17)
+    monkeypatch.setattr(_rows, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(_rows, "SMALLEST_BLOCK", 17)
     split = replace(objective, rows=replace(objective.rows, threads=threads))
     for ours, theirs in zip(split.expand(PARAMS), whole, strict=True):
         assert_allclose(ours, theirs, rtol=1e-12)
@@ -127,7 +131,7 @@ def test_weight_is_how_often_a_row_counts(objective):
 
 def test_many_columns_have_a_diagonal_metric(objective, monkeypatch):
     full = objective.expand(PARAMS)[2]
-    monkeypatch.setattr(_objective, "DENSE_METRIC", 2)
+    monkeypatch.setattr(_rows, "DENSE_METRIC", 2)
     for X in (objective.rows.X, sparse.csr_array(objective.rows.X)):
         wide = replace(objective, rows=replace(objective.rows, X=X))
         assert_allclose(wide.expand(PARAMS)[2], np.diag(full), rtol=1e-12)
@@ -166,7 +170,7 @@ def test_row_of_weight_zero_is_not_there(objective):
     rest = rows.take(np.arange(5, 300))
     rows.y[:5] = 1e300
     for alpha in (2.0, np.inf):
-        here = replace(objective, alpha=alpha, c=5.0)
+        here = replace(objective, family=General(alpha), c=5.0)
         there = replace(here, rows=rest)
         for ours, theirs in zip(here.expand(PARAMS), there.expand(PARAMS), strict=True):
             assert_allclose(ours, theirs, rtol=1e-12)

@@ -1,13 +1,13 @@
 """Tests of the solver, on objectives that have nothing to do with regression."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.exceptions import ConvergenceWarning
 
-from skrobust._solvers import Solution, minimise, warn_unless_converged
+from skrobust._solvers import Solution, minimise, shortfall
 
 
 @dataclass
@@ -125,9 +125,57 @@ def test_overflow_is_an_error(matrix):
 @pytest.mark.parametrize(
     ("max_iter", "remedy"), [(7, r"Raise max_iter\."), (9, "Rounding hides.*raise l2")]
 )
-def test_warning_says_what_was_reached_and_what_to_do(max_iter, remedy):
+def test_shortfall_says_what_was_reached_and_what_to_do(max_iter, remedy):
     stopped = Solution(np.zeros(1), 1.0, np.ones(1), 0.5, 7, converged=False, rank=1)
-    message = r"after 7 iterations.*5\.0e-01, above tol=1\.0e-08\. " + remedy
-    with pytest.warns(ConvergenceWarning, match=message) as caught:
-        warn_unless_converged(stopped, 1e-8, max_iter, stacklevel=1)
-    assert caught[0].filename == __file__
+    message = shortfall(stopped, 1e-8, max_iter)
+    assert re.search(
+        r"after 7 iterations.*5\.0e-01, above tol=1\.0e-08\. " + remedy, message
+    )
+    assert shortfall(replace(stopped, converged=True), 1e-8, max_iter) is None
+
+
+def bowl(target, size=6):
+    """Return a badly scaled bowl about a target, its parameters far from orthogonal."""
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(size, size)))[0]
+    return Valley(turn * np.logspace(-3, 3, size) @ turn.T, target)
+
+
+@pytest.mark.parametrize("last", [-3.0, -1.0, 0.3, 2.0, 5.0])
+def test_last_parameter_stays_within_its_bounds(last):
+    objective = bowl(np.array([1.0, -2, 3, 4, 5, last]))
+    start = np.array([0.0, 0, 0, 0, 0, 1.5])
+    solution = minimise(objective, start, tol=1e-10, max_iter=100, bounds=(-1.0, 2.0))
+    assert solution.converged
+    found = solution.params[-1]
+    assert found == pytest.approx(np.clip(last, -1, 2), abs=1e-6)
+    if not -1 <= last <= 2:  # the bound to the last bit, and the rest at its best there
+        assert found in (-1.0, 2.0)
+        rest = objective.evaluate(solution.params)[1][:-1]
+        assert np.abs(rest).max() < 1e-6
+
+
+@dataclass
+class Cliff:
+    """``exp(-x) + x / 9``, which has no value beyond 3 and no slope beyond 2.8."""
+
+    calls: int = 0
+
+    def evaluate(self, params):
+        self.calls += 1
+        x = float(params[0])
+        assert np.isfinite(x), "no step leads out of the floats"
+        value = np.exp(-x) + x / 9 if x <= 3 else np.inf
+        return value, np.array([1 / 9 - np.exp(-x) if x <= 2.8 else np.nan])
+
+    def expand(self, params):
+        return *self.evaluate(params), np.array([[1e-3]]), 1e-15  # steps far too long
+
+
+@pytest.mark.parametrize("start", [-3.0, -1.0, 0.0, 2.0, 2.7])
+def test_step_over_a_cliff_leads_nowhere(start):
+    objective = Cliff()
+    value, _ = objective.evaluate([start])
+    solution = minimise(objective, np.array([start]), tol=1e-8, max_iter=100)
+    assert solution.value <= value
+    assert np.isfinite(solution.gradient).all()
+    assert objective.calls < 100
