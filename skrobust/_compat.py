@@ -5,7 +5,9 @@ only.
 """
 
 from scipy.stats._distn_infrastructure import _ShapeInfo as ShapeInfo
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -14,12 +16,41 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
 
+try:  # scikit-learn 1.9
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+    FRAMES_ADDED = 1  # by `with_callbacks`, between a method and who calls it
+except ImportError:
+    FRAMES_ADDED = 0
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """No callbacks before scikit-learn 1.9."""
+
+        def _init_callback_context(self, **options):
+            return None
+
+    def with_callbacks(method):
+        """Return a method as it is."""
+        return method
+
+
 __all__ = [
+    "FRAMES_ADDED",
+    "BaseScorer",
     "BaseSearchCV",
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "ShapeInfo",
     "StrOptions",
+    "metric_of",
+    "safe_indexing",
     "threadpool_controller",
     "validate_params",
+    "with_callbacks",
 ]
+
+
+def metric_of(scorer):
+    """Return the function of targets and predictions that a scorer calls."""
+    return scorer._score_func

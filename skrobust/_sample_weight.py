@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
-__all__ = ["check_weights"]
+__all__ = ["as_counts", "check_weights"]
 
 
 def check_weights(
@@ -47,3 +47,15 @@ def check_weights(
             "weights by the largest."
         )
     return s
+
+
+def as_counts(weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Return weights that can be counts of rows: with a mean of at least 1.
+
+    Weights with a smaller mean, rows of weight 0 aside, say only how rows compare: they
+    are raised to a mean of 1.
+    """
+    if weights is None:
+        return None
+    total, n = weights.sum(), np.count_nonzero(weights)
+    return weights if total >= n else weights * (n / total)

@@ -12,17 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.linalg import qr
 
-from skrobust._objective import LinearModel, MeanLoss, Rows
+from skrobust._objective import MeanLoss
+from skrobust._rows import DENSE_METRIC, LinearModel, Rows
 from skrobust._scale import SIGMA_PER_MAD, median, weighted_median
 from skrobust._solvers import Solution, minimise
+from skrobust.loss import General
 
 __all__ = [
+    "EXACT_SCALE",
+    "ROUGH",
+    "SQUARABLE",
     "FirstFit",
+    "exact_fit",
+    "exact_rows",
     "first_fit",
     "in_own_units",
     "least_squares",
     "path",
+    "rounding",
     "sample",
     "scale",
     "start_of",
@@ -32,9 +41,14 @@ __all__ = [
 
 Array = NDArray[Any]
 
+SQUARED, NEAR_LINEAR = General(2.0), General(1.0)
 SAMPLE_ROWS = 4000
 SAMPLE_ROWS_PER_PARAMETER = 20
 FAR_FROM_ZERO = 100.0  # standard deviations from which a column is shifted
+# Condition of the columns from which they are taken apart, and that for data so small
+# that it costs nothing.
+COLLINEAR, SLIGHTLY_COLLINEAR, SMALL = 300.0, 10.0, 100_000
+LEAST_SPREAD = 1e-14  # of a column, relative to its mean: below it, it is constant
 FINE = 1e-5  # size of the gradient of a fit whose scale counts
 ROUGH = 1e-3  # size of the gradient of a fit that another one follows
 MAX_DOUBLINGS = 6  # of alpha - 2 before the end of the path
@@ -45,16 +59,17 @@ SCALE_TOL = 1e-4
 MAX_ROUNDS = 100
 # In units of y. Rounding leaves some 1e-16 of it in a residual.
 EXACT_SCALE, EXACT_ROW = 1e-13, 1e-11
+ROUNDING = 64 * float(np.finfo(float).eps)
 SAME = 1e-9  # difference of two residuals, relative to them, that is rounding
 SQUARABLE = 1e100
 BEYOND = 1e6  # scales from which a row is tamed in the first fit
 
 
-def sample(rows: Rows) -> Rows:
-    """Return some thousand of the rows, or all where that saves little.
+def sample(rows: Rows) -> Array | None:
+    """Return which some thousand of the rows to look at first, None for all of them.
 
-    What is fitted on them is a start for a fit on all rows. They are always the same
-    ones, and none has weight 0.
+    What is fitted on them is a start for a fit on all rows, which are read for it only
+    where they are many more. They are always the same ones, and none has weight 0.
     """
     n, p = rows.X.shape
     size = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER * p)
@@ -63,13 +78,15 @@ def sample(rows: Rows) -> Rows:
         present = np.flatnonzero(rows.weights)
         n = len(present)
     if n < 4 * size:
-        return rows
+        return None
     chosen = np.random.default_rng(0).choice(n, size, replace=False, shuffle=False)
     chosen.sort()
-    return rows.take(chosen if present is None else present[chosen])
+    return chosen if present is None else present[chosen]
 
 
-def in_own_units(rows: Rows, few: Rows, model: LinearModel) -> list[Rows]:
+def in_own_units(
+    rows: Rows, few: Rows, model: LinearModel, l2: float = 0.0
+) -> list[Rows]:
     """Return all rows, and the few, with numbers of the size of their spread.
 
     y is divided by a power of 2 near the median size of what is not its centre, so that
@@ -77,17 +94,25 @@ def in_own_units(rows: Rows, few: Rows, model: LinearModel) -> list[Rows]:
     y also loses its median, and columns far from zero (a year, a timestamp) their mean,
     without which their products with the others would drown in rounding. Where the rows
     do not determine the coefficients, all columns do: the answer is then a small one.
+    Columns that are nearly collinear are taken apart, unless there is a penalty, which
+    is on the coefficients as they are.
     """
-    centre, shift = 0.0, None
+    centre, shift, factor = 0.0, None, None
     if model.intercept:
         weights = np.ones(len(few)) if few.weights is None else few.weights
         centre = weighted_median(few.y, weights)
-        if not sparse.issparse(few.X):
+    if not sparse.issparse(few.X):
+        if model.intercept:
             shift = _shift(few)
+        if not l2 and few.X.shape[1] <= DENSE_METRIC:
+            shift, factor = _taken_apart(few, model, shift)
     # All rows are asked only if the few are all alike.
     typical = _typical(few, centre) or _typical(rows, centre) or 1.0
     unit = float(2.0 ** np.round(np.log2(typical)))
-    return [replace(r, centre=centre, unit=unit, shift=shift) for r in (rows, few)]
+    return [
+        replace(r, centre=centre, unit=unit, shift=shift, factor=factor)
+        for r in (rows, few)
+    ]
 
 
 def _typical(rows: Rows, centre: float) -> float:
@@ -111,6 +136,37 @@ def _shift(rows: Rows) -> Array | None:
     return np.where(far, mean, 0.0) if far.any() else None
 
 
+def _taken_apart(
+    rows: Rows, model: LinearModel, shift: Array | None
+) -> tuple[Array | None, Array | None]:
+    """Return a shift of the columns, and the factor R of a QR of what is then left.
+
+    The factor is None where the columns are far from collinear, or collinear to
+    rounding, and constant columns stay as they are.
+    """
+    p = rows.X.shape[1]
+    present = slice(None) if rows.weights is None else rows.weights > 0
+    X = rows.X[present].astype(np.float64)
+    mean = X.mean(axis=0) if model.intercept else np.zeros(p)
+    X -= mean
+    size = np.sqrt(np.square(X).mean(axis=0))
+    vary = size > LEAST_SPREAD * np.abs(mean)
+    if len(X) <= np.count_nonzero(vary) or not np.isfinite(size).all():
+        return shift, None
+    X, size = X[:, vary] / size[vary], size[vary]
+    values = np.linalg.eigvalsh(X.T @ X)
+    limit = COLLINEAR if rows.X.size > SMALL else SLIGHTLY_COLLINEAR
+    if not len(values) or values[-1] <= limit**2 * values[0]:
+        return shift, None
+    R = qr(X, mode="r")[0][: len(size)]
+    spread = np.linalg.svd(R, compute_uv=False)
+    if spread[-1] <= 8 * p * np.finfo(float).eps * spread[0]:
+        return shift, None
+    factor = np.eye(p)
+    factor[np.ix_(vary, vary)] = R * size / np.sqrt(len(X))
+    return (mean if model.intercept else shift), factor
+
+
 def tame(rows: Rows, model: LinearModel, params: Array, reach: float) -> Rows:
     """Return rows with no y further than `reach` from a fit.
 
@@ -130,7 +186,7 @@ def least_squares(
 ) -> Solution:
     """Fit by least squares."""
     start = np.zeros(rows.X.shape[1] + model.intercept)
-    objective = MeanLoss(rows, model, 2.0, 1.0, l2)
+    objective = MeanLoss(rows, model, SQUARED, 1.0, l2)
     return minimise(objective, start, tol=tol, max_iter=100)
 
 
@@ -167,7 +223,7 @@ def first_fit(rows: Rows, model: LinearModel, l2: float, start: FirstFit) -> Fir
         residuals = partial(rows.residuals, model=model, params=params)
         found = scale(rows, residuals, guess=sigma, spent=spent)
         if found <= EXACT_SCALE:
-            return _exact_fit(rows, model, l2, params)
+            return exact_fit(rows, model, l2, params)
         change = float(np.log(found / sigma))
         if step:
             rate = float(np.clip((before - change) / step, 0.1, 10.0))
@@ -195,7 +251,7 @@ def _nearly_absolute(
     """Return the fit whose loss turns linear at a fifth of a scale."""
     near = tame(rows, model, params, BEYOND * sigma)
     c, penalty = NEARLY_ABSOLUTE * sigma, NEARLY_ABSOLUTE_CURVATURE * l2
-    objective = MeanLoss(near, model, 1.0, c, penalty)
+    objective = MeanLoss(near, model, NEAR_LINEAR, c, penalty)
     return minimise(objective, params, tol=FINE, max_iter=200).params
 
 
@@ -277,10 +333,22 @@ def walk(objectives: Iterable[MeanLoss], start: Array) -> Array:
     return params
 
 
-def _exact_fit(rows: Rows, model: LinearModel, l2: float, params: Array) -> FirstFit:
-    """Fit by least squares the rows that a fit leaves no residual, and only those."""
+def exact_rows(rows: Rows, model: LinearModel, params: Array) -> Array:
+    """Return which rows a fit leaves no residual."""
     residuals = rows.collect(lambda block: rows.residuals(block, model, params))
-    exact = np.abs(residuals) <= EXACT_ROW
+    exact: Array = np.abs(residuals) <= rounding(rows, model, params)
+    return exact
+
+
+def exact_fit(rows: Rows, model: LinearModel, l2: float, params: Array) -> FirstFit:
+    """Fit by least squares the rows that a fit leaves no residual, and only those."""
+    exact = exact_rows(rows, model, params)
     weights = exact * (1.0 if rows.weights is None else rows.weights)
     fit = least_squares(replace(rows, weights=weights), model, l2, tol=1e-15)
     return FirstFit(fit.params, 0.0, fit.rank, exact=exact)
+
+
+def rounding(rows: Rows, model: LinearModel, params: Array) -> float:
+    """Return how large a residual may be, in units of the rows, and yet be rounding."""
+    fitted = rows.collect(lambda block: model(params, rows.features(block))[0])
+    return max(EXACT_ROW, ROUNDING * float(np.abs(fitted).max()))

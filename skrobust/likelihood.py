@@ -217,7 +217,7 @@ def fit_general_dist(
     >>> fit.alpha, fit.active
     (2.0, ('alpha_upper',))
     """
-    shape, axis = _check_alpha(alpha), Axis(*_check_bounds(alpha_bounds))
+    shape, axis = _check_alpha(alpha), Axis(*check_bounds(alpha_bounds))
     scale, location, least = _check_places(c, loc, c_min)
     _check_stop(tol, max_iter)
     values = _check_residuals(r)
@@ -430,7 +430,7 @@ def _check_alpha(alpha: float | str) -> float | None:
     return float(value)  # type: ignore[arg-type]
 
 
-def _check_bounds(alpha_bounds: tuple[float, float]) -> tuple[float, float]:
+def check_bounds(alpha_bounds: tuple[float, float]) -> tuple[float, float]:
     """Return the bounds of alpha as two numbers."""
     try:
         low, high = alpha_bounds
