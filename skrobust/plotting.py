@@ -13,7 +13,7 @@ from skrobust.distribution import general_dist
 from skrobust.partition import as_numbers, check_scale
 from skrobust.tuning import as_alpha
 
-__all__ = ["LossDisplay"]
+__all__ = ["LossDisplay", "pyplot"]
 
 NAMES = {alpha: name for name, alpha in loss.ALPHAS.items()}
 LINESTYLES = ("-", "--", "-.", ":")
@@ -199,7 +199,7 @@ class LossDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _pyplot(type(self).__name__)
+        plt = pyplot(type(self).__name__)
         from matplotlib.cbook import normalize_kwargs
 
         given, place = normalize_kwargs(line_kw, plt.Line2D), INSIDE
@@ -320,7 +320,7 @@ def _as_residuals(r):
     return r
 
 
-def _pyplot(caller):
+def pyplot(caller):
     """Return matplotlib.pyplot, or say how to get it."""
     try:
         import matplotlib.pyplot as plt
