@@ -65,9 +65,7 @@ def _steps(setting: Setting, start: Start) -> list[float]:
     task = setting.task
     if task.highest > 2:
         return path(task.highest)
-    if start.kind == "robust":
-        return [-np.inf]
-    return path(task.lowest if start.kind == "annealed" else 1.0)
+    return path(task.lowest) if start.kind == "annealed" else [-np.inf]
 
 
 def _mean_loss(

@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import sparse
 from scipy.optimize import approx_fprime
 
 from skrobust import _rows, loss
-from skrobust._compat import threadpool_controller
 from skrobust._objective import MeanLoss
-from skrobust._rows import LinearModel, Rows, one_blas_thread
+from skrobust._rows import LinearModel, Rows
 from skrobust.loss import General
 
 ALPHAS = [-np.inf, -2.0, 0.0, 1.0, 2.0, 3.0]
@@ -67,31 +65,6 @@ def test_metric_is_positive_definite(objective, alpha):
     assert np.linalg.eigvalsh(metric)[0] > 0
 
 
-@pytest.mark.parametrize(
-    "convert",
-    [np.asfortranarray, sparse.csr_array, sparse.csr_matrix, lambda X: X[::1]],
-)
-@pytest.mark.parametrize("intercept", [True, False])
-def test_storage_of_X_makes_no_difference(objective, convert, intercept):
-    objective = replace(objective, model=LinearModel(intercept))
-    stored = replace(
-        objective, rows=replace(objective.rows, X=convert(objective.rows.X))
-    )
-    for ours, theirs in zip(
-        stored.expand(PARAMS[: 3 + intercept]),
-        objective.expand(PARAMS[: 3 + intercept]),
-        strict=True,
-    ):
-        assert_allclose(ours, theirs, rtol=1e-12)
-
-
-def test_float32_is_computed_with_in_float64(objective):
-    X = objective.rows.X.astype(np.float32)
-    single = replace(objective, rows=replace(objective.rows, X=X))
-    double = replace(objective, rows=replace(objective.rows, X=X.astype(float)))
-    assert single.evaluate(PARAMS)[0] == double.evaluate(PARAMS)[0]
-
-
 def test_shift_moves_the_intercept_only(objective):
     shift = np.array([1.0, 5.0, -2.0])
     moved = replace(objective, rows=replace(objective.rows, shift=shift))
@@ -127,41 +100,6 @@ def test_weight_is_how_often_a_row_counts(objective):
         weighted.expand(PARAMS), repeated.expand(PARAMS), strict=True
     ):
         assert_allclose(ours, theirs, rtol=1e-12)
-
-
-def test_many_columns_have_a_diagonal_metric(objective, monkeypatch):
-    full = objective.expand(PARAMS)[2]
-    monkeypatch.setattr(_rows, "DENSE_METRIC", 2)
-    for X in (objective.rows.X, sparse.csr_array(objective.rows.X)):
-        wide = replace(objective, rows=replace(objective.rows, X=X))
-        assert_allclose(wide.expand(PARAMS)[2], np.diag(full), rtol=1e-12)
-
-
-def blas_threads():
-    """Return how many threads the BLAS may use now."""
-    blas = threadpool_controller().select(user_api="blas")
-    return max(library["num_threads"] for library in blas.info())
-
-
-def test_blas_is_held_to_one_thread_and_let_go():
-    before = blas_threads()
-    with one_blas_thread() as threads, one_blas_thread() as within:
-        assert (threads, within, blas_threads()) == (before, 1, 1)
-    assert blas_threads() == before
-    with pytest.raises(KeyboardInterrupt), one_blas_thread():
-        raise KeyboardInterrupt
-    assert blas_threads() == before
-
-
-def test_fits_at_the_same_time_give_the_threads_of_the_blas_back():
-    before = blas_threads()
-    first, second = one_blas_thread(), one_blas_thread()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)  # the one that took it ends first
-    assert blas_threads() == 1
-    second.__exit__(None, None, None)
-    assert blas_threads() == before
 
 
 def test_row_of_weight_zero_is_not_there(objective):
