@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
-__all__ = ["as_counts", "check_weights"]
+__all__ = ["as_counts", "check_weights", "rows_per_weight"]
 
 
 def check_weights(
@@ -55,7 +55,12 @@ def as_counts(weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None
     Weights with a smaller mean, rows of weight 0 aside, say only how rows compare: they
     are raised to a mean of 1.
     """
+    factor = rows_per_weight(weights)
+    return weights if weights is None or factor == 1 else weights * factor
+
+
+def rows_per_weight(weights: NDArray[np.float64] | None) -> float:
+    """Return the factor that makes weights counts of rows, as in `as_counts`."""
     if weights is None:
-        return None
-    total, n = weights.sum(), np.count_nonzero(weights)
-    return weights if total >= n else weights * (n / total)
+        return 1.0
+    return max(1.0, float(np.count_nonzero(weights) / weights.sum()))

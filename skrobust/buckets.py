@@ -5,8 +5,10 @@ same rows. Buckets are half open, ``[a, b)``: a target on an edge belongs to the
 that begins there. The two outermost buckets are open: every finite target has a bucket.
 """
 
+from __future__ import annotations
+
+import warnings
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Self
@@ -17,17 +19,28 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skrobust._bucket_edges import (
+    MOST_EDGES,
+    Float,
+    Int,
+    Target,
+    distance,
+    merge_inward,
+    mirror,
+    own_edges,
+    quantile_edges,
+    uniform_edges,
+    unique_edges,
+    width_edges,
+)
 from skrobust._compat import Interval, StrOptions
 from skrobust._sample_weight import check_weights
 
 __all__ = ["TargetBuckets", "as_buckets"]
 
-Float = NDArray[np.float64]
-Int = NDArray[np.intp]
-Target = NDArray[np.floating[Any]]  # of any precision, which decides where edges lie
 
 BLOCK = 1 << 15  # rows per pass: their targets and buckets stay in the L2 cache
-MOST_EDGES = 100_000  # more are a slip in a unit, and would take minutes
+FEW = 40  # entries that are compared, not searched for
 
 
 class TargetBuckets(BaseEstimator):
@@ -35,7 +48,7 @@ class TargetBuckets(BaseEstimator):
 
     Say where the buckets lie in one of three ways: `width` and `limit`, own `edges`,
     or `n_buckets` that follow the data. The first two are fixed: they need no `fit`,
-    and a score by them means the same on every fold.
+    and a score by them means the same on every fold. With `min_count` all need `fit`.
 
     Parameters
     ----------
@@ -48,27 +61,40 @@ class TargetBuckets(BaseEstimator):
         Inner edges, finite and increasing: one fewer than there are buckets, so that
         none of them means a single bucket.
     n_buckets : int, default=None
-        Number of buckets cut from the targets that `fit` sees, at most 100,000. 10 if
-        nothing else is given.
-    strategy : {"uniform", "quantile"}, default="uniform"
+        Number of buckets cut from the targets that `fit` sees, at most 100,000. If
+        nothing else is given 10, or with "unique" one for each distinct target.
+    strategy : {"uniform", "quantile", "unique"}, default="uniform"
         How `n_buckets` are cut: "uniform" into equal widths, "quantile" into equal
-        weighted counts. Equal targets share a bucket, so that a target with few
-        values gets fewer buckets.
+        weighted counts, "unique" into equal numbers of distinct targets. Equal
+        targets always share a bucket, so that a target with few values gets fewer
+        buckets than asked for, none of them empty unless "uniform".
     symmetric : bool, default=False
-        Whether to divide ``abs(y)`` rather than ``y``. With `width` and `limit`,
-        False mirrors the edges about 0, which is an edge too, and there is an
-        outermost bucket on either side.
+        Whether to divide ``abs(y - center)`` rather than `y`. With `width` and
+        `limit`, False mirrors the edges about `center`, which is an edge too, and
+        there is an outermost bucket on either side.
+    center : float, default=0.0
+        Target from which buckets are counted, finite. It has a meaning with `width`
+        and `limit`, or with `symmetric`; anywhere else it must be 0.
+    min_count : float, default=None
+        Sum of weights, a count of rows without weights, that every bucket holds at
+        least, positive. `fit` merges what holds less with its inward neighbour: from
+        either end towards the fullest bucket, if `symmetric` from the outside to the
+        first. None merges nothing.
 
     Attributes
     ----------
     edges_ : ndarray of shape (n_edges,)
-        Inner edges, increasing; of ``abs(y)`` if `symmetric`.
+        Inner edges, increasing; of ``abs(y - center)`` if `symmetric`.
     n_buckets_ : int
         Number of buckets, the two open ones included.
     labels_ : list of str
-        Names of the buckets, such as "[0, 5)" or ">= 40".
+        Names of the buckets, such as "[0, 5)" or ">= 40", and "|y - 10| >= 40"
+        with `symmetric` and a `center`.
     counts_ : ndarray of shape (n_buckets,)
         Sum of the weights of the targets that `fit` saw, by bucket.
+    merged_ : ndarray of shape (n_buckets_before,) of int
+        For every bucket before `min_count` merged them, the bucket that it went to.
+        Set by `fit`.
 
     See Also
     --------
@@ -81,11 +107,18 @@ class TargetBuckets(BaseEstimator):
     Width edges are multiples of the width as it is written, worked out in decimals: the
     third edge of ``width=0.1`` is 0.3, not 0.30000000000000004. Targets in float32 or
     float16 are compared with the edges in that precision, so that a target written
-    0.7 begins the bucket [0.7, 0.8) in any.
+    0.7 begins the bucket [0.7, 0.8) in any. So are edges about a `center`: with
+    ``center=10``, the targets 9.7 and 10.3 both begin the bucket at 0.3.
+
+    "quantile" puts an edge at the target below which k / n of the weight lies. A
+    target that alone outweighs a bucket's share, such as the zeros of an amount that
+    is mostly zero, is cut off at its nearer end: two distinct targets are never all
+    in one bucket. "unique" puts its edges halfway between two targets, so that one
+    that `fit` did not see is in the bucket of the nearest that it saw.
 
     A fitted ``TargetBuckets`` keeps its edges in scores, reports and splits. A weighter
     is an estimator, which fits a clone to the targets of its own fold: to pin the
-    edges there, pass ``edges=fitted.edges_``.
+    edges there, pass ``edges=fitted.edges_``, with the same `symmetric` and `center`.
 
     Examples
     --------
@@ -95,6 +128,14 @@ class TargetBuckets(BaseEstimator):
     ['[0, 10)', '[10, 20)', '[20, 30)', '[30, 40)', '>= 40']
     >>> wide.assign([-3.0, 9.9, 10.0, -40.0, 500.0])
     array([0, 0, 1, 4, 4])
+
+    Buckets with few targets can be merged, from the outside in:
+
+    >>> few = TargetBuckets(width=10, limit=40, symmetric=True, min_count=2)
+    >>> few.fit([1, 2, 3, -12, 15, 28, 33, -50]).labels_
+    ['[0, 10)', '[10, 30)', '>= 30']
+    >>> few.merged_
+    array([0, 1, 1, 2, 2])
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -102,8 +143,10 @@ class TargetBuckets(BaseEstimator):
         "limit": [Interval(Real, 0, None, closed="neither"), None],
         "edges": ["array-like", None],
         "n_buckets": [Interval(Integral, 1, None, closed="left"), None],
-        "strategy": [StrOptions({"uniform", "quantile"})],
+        "strategy": [StrOptions({"uniform", "quantile", "unique"})],
         "symmetric": ["boolean"],
+        "center": [Interval(Real, None, None, closed="neither")],
+        "min_count": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -115,6 +158,8 @@ class TargetBuckets(BaseEstimator):
         n_buckets: int | None = None,
         strategy: str = "uniform",
         symmetric: bool = False,
+        center: float = 0.0,
+        min_count: float | None = None,
     ) -> None:
         self.width = width
         self.limit = limit
@@ -122,9 +167,11 @@ class TargetBuckets(BaseEstimator):
         self.n_buckets = n_buckets
         self.strategy = strategy
         self.symmetric = symmetric
+        self.center = center
+        self.min_count = min_count
 
     def fit(self, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Find the edges, unless the parameters fix them, and count the targets.
+        """Find the edges, unless the parameters fix them, count the targets, and merge.
 
         Parameters
         ----------
@@ -160,15 +207,21 @@ class TargetBuckets(BaseEstimator):
         values = check_target(y)
         s = check_weights(sample_weight, len(values))
         edges = self._given_edges()
+        from_data = edges is None
         if edges is None:
-            edges = self._data_edges(values.astype(np.float64, copy=False), s)
-        self._edges = edges
-        buckets = self._assign(values)
-        counts = np.zeros(self.n_buckets_)
+            edges = self._data_edges(values, s)
+        buckets = self._place(values, edges)
+        counts = np.zeros(len(edges) + 1)
         for rows in _blocks(len(values)):
             part = None if s is None else s[rows]
             counts += np.bincount(buckets[rows], part, minlength=len(counts))
-        self.counts_ = counts
+        merged = self._merge(counts, from_data)
+        if merged[-1] < len(edges):
+            edges = edges[np.diff(merged) > 0]
+            counts = np.bincount(merged, counts).astype(np.float64)
+            for rows in _blocks(len(buckets)):
+                buckets[rows] = merged[buckets[rows]]
+        self._edges, self.counts_, self.merged_ = edges, counts, merged
         return buckets
 
     def assign(self, y: ArrayLike) -> Int:
@@ -184,12 +237,13 @@ class TargetBuckets(BaseEstimator):
         buckets : ndarray of shape (n_samples,) of int
             Bucket of each target, from 0, a place in ``labels_``.
         """
-        return self._assign(check_target(y))
+        return self._place(check_target(y), self._known_edges())
 
     @property
     def is_fixed(self) -> bool:
         """Whether the edges are known: by the parameters, or since `fit`."""
-        return self._given_edges() is not None or hasattr(self, "_edges")
+        by_parameters = self._given_edges() is not None and self.min_count is None
+        return by_parameters or hasattr(self, "_edges")
 
     @property
     def edges_(self) -> Float:
@@ -215,7 +269,12 @@ class TargetBuckets(BaseEstimator):
             return ["all"]
         first = f"[0, {texts[0]})" if self.symmetric else f"< {texts[0]}"
         inner = [f"[{a}, {b})" for a, b in pairwise(texts)]
-        return [first, *inner, f">= {texts[-1]}"]
+        if not (self.symmetric and self.center):
+            return [first, *inner, f">= {texts[-1]}"]
+        sign = "-" if self.center > 0 else "+"
+        distance = f"|y {sign} {_format(np.abs([self.center]), True)[0]}|"
+        within = [f"{distance} in {label}" for label in [first, *inner]]
+        return [*within, f"{distance} >= {texts[-1]}"]
 
     def __sklearn_is_fitted__(self) -> bool:
         try:
@@ -226,41 +285,64 @@ class TargetBuckets(BaseEstimator):
     def _known_edges(self) -> Float:
         """Return the edges that the parameters fix, or that `fit` found."""
         edges = self._given_edges()
-        if edges is None:
+        if edges is None or self.min_count is not None:
             check_is_fitted(self)
             edges = self._edges
         return edges
 
     def _given_edges(self) -> Float | None:
-        """Return the edges that the parameters fix, None if the data decide."""
+        """Return the edges that the parameters give, None if the data decide."""
         self._validate_params()
-        ways = [
-            self.width is not None or self.limit is not None,
-            self.edges is not None,
-            self.n_buckets is not None,
-        ]
-        if sum(ways) > 1:
+        self._check_ways()
+        if self.edges is not None:
+            edges = own_edges(self.edges, self.symmetric)
+        elif self.width is not None and self.limit is not None:
+            edges = width_edges(self.width, self.limit)
+            if not self.symmetric:
+                edges = np.concatenate(mirror(edges, self.center))
+        else:
+            return None
+        self._check_resolved(edges)
+        return edges
+
+    def _check_ways(self) -> None:
+        """Raise unless the parameters say in one way where the buckets lie."""
+        by_width = self.width is not None or self.limit is not None
+        if by_width + (self.edges is not None) + (self.n_buckets is not None) > 1:
             raise ValueError(
                 "Give one of width with limit, edges, or n_buckets; got "
                 f"width={self.width}, limit={self.limit}, edges={self.edges!r}, "
                 f"n_buckets={self.n_buckets}. Leave the others at None."
             )
-        if self.edges is not None:
-            return _own_edges(self.edges, self.symmetric)
-        if self.width is None and self.limit is None:
-            return None
-        if self.width is None or self.limit is None:
+        if by_width and (self.width is None or self.limit is None):
             raise ValueError(
                 "width and limit belong together: the buckets are width wide up to "
                 f"limit; got width={self.width}, limit={self.limit}. Give both, or "
                 "n_buckets to let the data decide."
             )
-        return _width_edges(self.width, self.limit, self.symmetric)
+        if self.center and not self.symmetric and not by_width:
+            raise ValueError(
+                "center mirrors width and limit, or with symmetric=True counts buckets "
+                f"by abs(y - center); got center={self.center} where it would do "
+                "nothing. Leave it at 0, or set symmetric=True."
+            )
 
-    def _data_edges(self, y: Float, s: Float | None) -> Float:
+    def _check_resolved(self, edges: Float) -> None:
+        """Raise if edges about the center round to the same number."""
+        if not self.center:
+            return
+        apart = np.concatenate(mirror(edges, self.center)) if self.symmetric else edges
+        if (np.diff(apart) <= 0).any():
+            raise ValueError(
+                f"Edges about center={self.center} round to the same number: buckets "
+                "are too narrow so far from 0. Subtract the center from the targets, "
+                "and leave center at 0."
+            )
+
+    def _data_edges(self, y: Target, s: Float | None) -> Float:
         """Return the edges that cut the targets as `strategy` says."""
-        n = 10 if self.n_buckets is None else int(self.n_buckets)
-        if n > MOST_EDGES:
+        n = self.n_buckets
+        if n is not None and n > MOST_EDGES:
             raise ValueError(
                 f"n_buckets is at most {MOST_EDGES}; got n_buckets={n}. Take fewer: "
                 "buckets beyond the number of targets hold none."
@@ -268,25 +350,61 @@ class TargetBuckets(BaseEstimator):
         if s is not None and not s.all():
             y, s = y[s > 0], s[s > 0]
         if self.symmetric:
-            y = np.abs(y)
-        low, high = y.min(), y.max()
-        if self.strategy == "quantile":
-            edges = _quantile_edges(y, s, n)
-        else:
-            # Halves, so that high - low cannot overflow; powers of two are exact.
-            edges = 2 * np.linspace(low / 2, high / 2, n + 1)[1:-1]
-        # An edge at the lowest target would leave nothing below it.
-        return np.unique(edges[(low < edges) & (edges <= high)])
+            y = distance(y, self.center)
+        if self.strategy == "unique":
+            return unique_edges(y, n)
+        n = 10 if n is None else n
+        if self.strategy == "uniform":
+            return uniform_edges(y, n)
+        # A distance is rounded: an edge between two is safe from that.
+        return quantile_edges(y, s, n, halfway=bool(self.symmetric and self.center))
 
-    def _assign(self, y: Target) -> Int:
+    def _place(self, y: Target, edges: Float) -> Int:
         """Return the bucket of each finite target."""
+        symmetric, mirrored = self.symmetric, bool(self.symmetric and self.center)
         with np.errstate(over="ignore"):  # an edge that float16 has not is an infinity
-            edges = self._known_edges().astype(y.dtype)
+            if mirrored:
+                below, _, above = mirror(edges, self.center)
+                # At a lower edge the outer bucket begins: it is the closed end.
+                ends = np.nextafter(below.astype(y.dtype), np.inf)
+                table = np.concatenate([ends, above.astype(y.dtype)])
+            else:
+                table = edges.astype(y.dtype)
         buckets = np.empty(len(y), np.intp)
         for rows in _blocks(len(y)):
-            values = np.abs(y[rows]) if self.symmetric else y[rows]
-            buckets[rows] = np.searchsorted(edges, values, side="right")
+            values = np.abs(y[rows]) if symmetric and not mirrored else y[rows]
+            place = _entries_reached(table, values)
+            buckets[rows] = np.abs(place - len(edges)) if mirrored else place
         return buckets
+
+    def _merge(self, counts: Float, from_data: bool) -> Int:
+        """Return the bucket that each one goes to, so that all hold `min_count`."""
+        least, held = self.min_count, counts.sum()
+        if least is None:
+            if counts.all() or not from_data or self.strategy == "uniform":
+                return np.arange(len(counts))
+            least = counts[counts > 0].min()  # a rounded distance left one empty
+        elif held < least * (1 - 1e-9):
+            warnings.warn(
+                f"All targets together weigh {held:g}, less than min_count={least}, "
+                "so that there is a single bucket. Lower min_count, or pass weights "
+                "that count rows.",
+                UserWarning,
+                stacklevel=4,
+            )
+        inmost = 0 if self.symmetric else int(counts.argmax())
+        return merge_inward(counts, float(least), inmost)
+
+
+def _entries_reached(table: Target, values: Target) -> Int:
+    """Return how many entries of an increasing table each value reaches."""
+    if len(table) > FEW:
+        return np.searchsorted(table, values, side="right")
+    # Comparing with all of a few is several times as fast as a search.
+    reached = np.zeros(len(values), np.uint8)
+    for entry in table:
+        reached += values >= entry
+    return reached.astype(np.intp)
 
 
 def as_buckets(buckets: Any) -> TargetBuckets:
@@ -322,6 +440,8 @@ def _blocks(n: int) -> Iterator[slice]:
 
 def check_target(y: ArrayLike, name: str = "y") -> Target:
     """Return the targets as a finite vector, of float64 unless of fewer bits."""
+    if y is None:  # which would be taken for a NaN
+        raise ValueError(f"{name} is None. Give one target a row.")
     dtypes = [np.float64, np.float32, np.float16]
     values = check_array(y, ensure_2d=False, dtype=dtypes, input_name=name)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -338,58 +458,6 @@ def name_buckets(labels: list[str], chosen: NDArray[Any]) -> str:
     """Return the labels of the chosen buckets as a text, five of them at most."""
     more = f" and {len(chosen) - 5} more" if len(chosen) > 5 else ""
     return f"{[labels[b] for b in chosen[:5]]}{more}"
-
-
-def _own_edges(edges: ArrayLike, symmetric: bool) -> Float:
-    """Return the edges of the user as a vector that is finite and increasing."""
-    wrong = ValueError(
-        f"edges must be finite, strictly increasing numbers; got {edges!r}. Give a "
-        "list or array of inner edges only: the outermost buckets are open."
-    )
-    try:
-        inner = np.asarray(edges, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
-    except (TypeError, ValueError) as error:
-        raise wrong from error
-    if inner.ndim != 1 or not np.isfinite(inner).all() or (np.diff(inner) <= 0).any():
-        raise wrong
-    if symmetric and (inner <= 0).any():
-        raise ValueError(
-            "With symmetric=True edges divide abs(y), so they must be positive; got "
-            f"{edges!r}. The first bucket begins at 0 by itself."
-        )
-    return inner
-
-
-def _width_edges(width: float, limit: float, symmetric: bool) -> Float:
-    """Return the edges of buckets `width` wide between 0 and `limit`."""
-    ratio = limit / width
-    if ratio > MOST_EDGES:
-        raise ValueError(
-            f"limit / width is the number of buckets, at most {MOST_EDGES}; got "
-            f"limit={limit}, width={width}. Give both in the units of the target."
-        )
-    n = round(ratio)
-    step, end = Decimal(repr(float(width))), Decimal(repr(float(limit)))
-    if n and abs(ratio - n) <= 1e-9 * n:
-        # Up from 0, so that width=1/3 meets 1/3 and 2/3.
-        steps = [k * step for k in range(1, n)] + [end]
-    else:
-        steps = [end - k * step for k in range(int(ratio), -1, -1)]
-    edges = np.array([float(edge) for edge in steps])
-    return edges if symmetric else np.concatenate([-edges[::-1], [0.0], edges])
-
-
-def _quantile_edges(y: Float, s: Float | None, n: int) -> Float:
-    """Return the targets below which k / n of the weight lies, k = 1 ... n - 1."""
-    parts = np.arange(1, n)
-    if s is None:
-        return np.asarray(np.sort(y)[parts * len(y) // n])
-    order = np.argsort(y, kind="stable")
-    below = np.cumsum(s[order])
-    # A part that the weights meet up to rounding counts as met: an edge must not
-    # depend on whether weights are 1 or 0.1.
-    wanted = parts / n * below[-1] * (1 + 1e-12)
-    return np.asarray(y[order[np.searchsorted(below, wanted, side="right")]])
 
 
 def _format(edges: Float, exact: bool) -> list[str]:
