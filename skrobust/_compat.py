@@ -4,7 +4,10 @@ Floors: scikit-learn 1.6, scipy 1.14. A name that becomes public, or moves, chan
 only.
 """
 
+from inspect import signature
+
 from scipy.stats._distn_infrastructure import _ShapeInfo as ShapeInfo
+from sklearn.ensemble._bagging import _generate_bagging_indices
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -34,7 +37,13 @@ except ImportError:
         return method
 
 
+# Does a BaggingRegressor draw its rows by sample_weight, or hand it to its members?
+BAGGING_DRAWS_BY_WEIGHT = (
+    "sample_weight" in signature(_generate_bagging_indices).parameters
+)
+
 __all__ = [
+    "BAGGING_DRAWS_BY_WEIGHT",
     "FRAMES_ADDED",
     "BaseScorer",
     "BaseSearchCV",

@@ -1,26 +1,23 @@
 """Regressors around a regressor: they see the targets that its training fold sees."""
 
-from collections.abc import Mapping
+from functools import partial
+from numbers import Real
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import StackingRegressor, VotingRegressor
-from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, column_or_1d, get_tags
-from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.base import clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
-from skrobust._compat import BaseSearchCV, HasMethods
+from skrobust._around import AroundRegressor
+from skrobust._compat import HasMethods, Interval, StrOptions
+from skrobust._routing import fit_weighted
 from skrobust._sample_weight import check_weights
 from skrobust.weighting import BucketWeighter
 
 __all__ = ["TargetWeightedRegressor"]
 
 
-class TargetWeightedRegressor(RegressorMixin, BaseEstimator):
+class TargetWeightedRegressor(AroundRegressor):
     """Fit any regressor with weights made from how rare its training targets are.
 
     The weights are made from the `y` that `fit` sees: in cross-validation those of the
@@ -31,23 +28,39 @@ class TargetWeightedRegressor(RegressorMixin, BaseEstimator):
     ----------
     regressor : estimator, default=None
         What to fit: a regressor whose `fit` takes `sample_weight`, or a Pipeline,
-        TransformedTargetRegressor or grid search that ends in one. It is cloned.
-        None is LinearRegression().
+        TransformedTargetRegressor, grid search, VotingRegressor, StackingRegressor,
+        MultiOutputRegressor or RegressorChain of such, one in the other at will. It is
+        cloned. None is LinearRegression().
     weighter : weighter, default=None
         What makes the weights, by ``fit(y, sample_weight)`` and ``transform(y)``. It
         is cloned. None is BucketWeighter(), to be given if its parameters are to be
-        set or searched over, as in ``set_params(weighter__power=0.5)``.
+        set or searched over, as in ``set_params(weighter__power=0.5)``: a milder
+        start than its default, which gives every bucket the same total.
+    blend : float, default=0.0
+        Share of a second fit, without the weights of the targets, in the prediction,
+        from 0 to 1: ``(1 - blend) * weighted + blend * unweighted``. It guards the
+        common targets. 0 and 1 fit one regressor, all else fits both.
+    on_unsupported : {"raise", "resample"}, default="raise"
+        What to do with a last regressor whose `fit` takes no weights. "raise" is an
+        error. "resample" fits it to as many rows, drawn with replacement with
+        probabilities as their weights; only it, not the transformers before it.
+    random_state : int, RandomState instance or None, default=None
+        Draws the rows of ``on_unsupported="resample"``; an int draws the same in every
+        fit. A regressor's own randomness is its own parameter's.
 
     Attributes
     ----------
     regressor_ : estimator
-        The fitted regressor.
+        The regressor fitted with the weights; None if `blend` is 1.
+    unweighted_regressor_ : estimator
+        The regressor fitted without the weights of the targets, but with the
+        `sample_weight` given to `fit`; None if `blend` is 0.
     weighter_ : weighter
         The fitted weighter: ``weighter_.transform(y)`` are the weights.
     n_features_in_ : int
-        Number of features seen in `fit`, as `regressor_` has it.
+        Number of features seen in `fit`, as the fitted regressor has it.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if `regressor_` has them.
+        Names of the features, if the fitted regressor has them.
 
     See Also
     --------
@@ -57,27 +70,40 @@ class TargetWeightedRegressor(RegressorMixin, BaseEstimator):
     Notes
     -----
     A `sample_weight` given to `fit` counts the targets for the weighter, and the last
-    regressor gets its product with the weights, which has the same total.
+    regressors get its product with the weights, which has the same total.
 
-    With metadata routing off, the transformers of an inner Pipeline never get the
-    weights of the targets. Those that take `sample_weight` get the one given to `fit`,
-    if any, so that a row of weight 2 is two rows to them too. Which do is settled
-    before the fit: with a `sample_weight`, a grid search inside may swap a transformer
-    only for one that takes weights too, or for one that does not either.
+    A grid search and a Stacking inside fit to folds. The weights of each fold are made
+    anew, from its training rows alone. The score by which such a search chooses is
+    never weighted by how rare a target is; a `sample_weight` given to `fit` is handed
+    to it as it would be without this estimator, and recent scikit-learn scores by it.
+    Regressors that hold out rows on their own account, by early stopping or as LassoCV
+    does, judge by the weighted rows.
 
-    With metadata routing on, the product goes to whatever requests `sample_weight`,
-    and the last regressor of a Pipeline must:
-    ``Ridge().set_fit_request(sample_weight=True)``.
+    The transformers of an inner Pipeline never get the weights of the targets. Those
+    that take `sample_weight` get the one given to `fit`, if any, so that a row of
+    weight 2 is two rows to them too.
 
-    It does not yet hand weights through VotingRegressor and StackingRegressor: put it
-    around each of their members.
+    With metadata routing on, transformers get it that request it, and a regressor
+    inside another must request its weights:
+    ``Ridge().set_fit_request(sample_weight=True)``. An error says so if it does not.
 
-    A TransformedTargetRegressor around this one hands it transformed targets, and the
-    buckets are of those. To have them in the units of `y`, put it inside.
+    A MultiOutputRegressor inside gives all outputs the same weights, made from all
+    targets of a row; the weighter then needs its `multioutput`. Weights by output are
+    a MultiOutputRegressor around this one. A TransformedTargetRegressor around this
+    one hands it transformed targets, and the buckets are of those. To have them in the
+    units of `y`, put it inside.
 
-    Regressors with early stopping hold out weighted rows and stop by their weighted
-    loss. A grid search inside fits by the weights and, in recent scikit-learn, may
-    score by them; one outside scores every row the same unless its scorer says else.
+    A BaggingRegressor, AdaBoostRegressor or RANSACRegressor is fitted as scikit-learn
+    does with weights: the first two draw rows by them, Bagging since scikit-learn 1.8.
+    Where it would lose them, it is a regressor that takes no weights.
+
+    References
+    ----------
+    .. [1] M. Steininger et al., "Density-based weighting for imbalanced regression",
+           Machine Learning 110, 2021. https://doi.org/10.1007/s10994-021-06023-5
+    .. [2] P. Branco, L. Torgo, R. P. Ribeiro, "Pre-processing approaches for imbalanced
+           distributions in regression", Neurocomputing 343, 2019 (resampling by
+           relevance). https://doi.org/10.1016/j.neucom.2018.11.100
 
     Examples
     --------
@@ -97,14 +123,28 @@ class TargetWeightedRegressor(RegressorMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "regressor": [HasMethods("fit"), None],
         "weighter": [HasMethods(["fit", "transform"]), None],
+        "blend": [Interval(Real, 0, 1, closed="both")],
+        "on_unsupported": [StrOptions({"raise", "resample"})],
+        "random_state": ["random_state"],
     }
 
     # Weights are what this estimator is for: with metadata routing it asks for them.
     __metadata_request__fit = {"sample_weight": True}
 
-    def __init__(self, regressor=None, weighter=None):
+    def __init__(
+        self,
+        regressor=None,
+        weighter=None,
+        *,
+        blend=0.0,
+        on_unsupported="raise",
+        random_state=None,
+    ):
         self.regressor = regressor
         self.weighter = weighter
+        self.blend = blend
+        self.on_unsupported = on_unsupported
+        self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None):
         """Make the weights and fit the regressor with them.
@@ -112,9 +152,10 @@ class TargetWeightedRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features, passed on as they are.
-        y : array-like of shape (n_samples,)
-            Targets.
+            Features, passed on as they are: a Pipeline may take texts or images.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets. Several outputs need a regressor that takes them and a weighter
+            whose `multioutput` says what a row then weighs.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample, not negative and not all zero.
 
@@ -122,74 +163,128 @@ class TargetWeightedRegressor(RegressorMixin, BaseEstimator):
         -------
         self : TargetWeightedRegressor
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the weights would not reach a regressor that is fitted, if the weighter
+            makes other than one finite weight a row, none negative and not all zero,
+            or if an argument is out of its range.
         """
         self._validate_params()
-        regressor = clone(self._regressor())
-        weighter = BucketWeighter() if self.weighter is None else clone(self.weighter)
         y = self._check_y(y)
         s = check_weights(sample_weight, len(y))
-        weighter.fit(y, sample_weight=s)
-        if s is None:
-            weights = _shorten(weighter.transform(y))
-        else:
-            weights, there = s.copy(), s > 0
-            weights[there] *= _shorten(weighter.transform(y[there]), s[there])
-        regressor.fit(X, y, **_fit_params(regressor, weights, s))
-        self.regressor_, self.weighter_ = regressor, weighter
+        weighter = clone(self._weighter())
+        weights = _weigh(weighter, y, s)
+        fit = partial(
+            fit_weighted,
+            self._regressor(),
+            X,
+            y,
+            on_unsupported=self.on_unsupported,
+            random_state=self.random_state,
+        )
+        anew = partial(_weigh_anew, weighter)
+        weighted = fit(weights, s, weigh=anew) if self.blend < 1 else None
+        unweighted = fit(s, s) if self.blend > 0 else None
+        self.regressor_, self.unweighted_regressor_ = weighted, unweighted
+        self.weighter_ = weighter
+        self._blend = self.blend  # which `set_params` shall not change
         return self
 
-    def predict(self, X):
+    def predict(self, X, **predict_params):
         """Predict the target.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
+        **predict_params : dict
+            Passed on to `predict` of the regressor.
 
         Returns
         -------
-        y_pred : ndarray of shape (n_samples,)
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted target.
         """
         check_is_fitted(self, "regressor_")
-        return self.regressor_.predict(X)
-
-    @property
-    def n_features_in_(self):
-        """Number of features seen in `fit`."""
-        return self.regressor_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the features seen in `fit`."""
-        return self.regressor_.feature_names_in_
+        weighted, plain = self.regressor_, self.unweighted_regressor_
+        if weighted is None or plain is None:
+            return self._fitted().predict(X, **predict_params)
+        y_weighted = weighted.predict(X, **predict_params)
+        y_plain = plain.predict(X, **predict_params)
+        if isinstance(y_weighted, tuple):
+            raise ValueError(
+                f"blend={self._blend} mixes predictions of the target, but with "
+                f"{sorted(predict_params)} predict returns {len(y_weighted)} arrays. "
+                "Call predict of regressor_ and unweighted_regressor_ instead."
+            )
+        return (1 - self._blend) * y_weighted + self._blend * y_plain
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(self._regressor())
-        tags.input_tags = inner.input_tags
-        tags.regressor_tags = inner.regressor_tags or tags.regressor_tags
-        tags.non_deterministic = inner.non_deterministic
-        tags.target_tags.positive_only = inner.target_tags.positive_only
+        inner = get_tags(self._regressor()).target_tags
+        tags.target_tags.single_output = inner.single_output
+        refuses = getattr(self._weighter(), "multioutput", "raise") == "raise"
+        tags.target_tags.multi_output = inner.multi_output and not refuses
         return tags
 
-    def _check_y(self, y):
-        """Return the targets as a finite vector.
+    def _weighter(self):
+        """Return the weighter to fit."""
+        return BucketWeighter() if self.weighter is None else self.weighter
 
-        `validate_data` would do, but it sets the names of the features, which are the
-        regressor's to set.
-        """
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but "
-                "the target y is None. Give one target a row."
-            )
-        y = column_or_1d(y, warn=True)
-        return check_array(y, ensure_2d=False, input_name="y", estimator=self)
+    def _has_columns(self, y):
+        return y.shape[1] > 1 or get_tags(self).target_tags.multi_output
 
-    def _regressor(self):
-        """Return the regressor to fit."""
-        return LinearRegression() if self.regressor is None else self.regressor
+    def _fitted(self):
+        """Return a fitted regressor: either has seen all features."""
+        weighted = self.regressor_
+        return self.unweighted_regressor_ if weighted is None else weighted
+
+
+def _weigh(weighter, y, s):
+    """Fit a weighter and return the weights of its targets times the user's.
+
+    A target of weight 0 is not there, so that its bucket may hold no other.
+    """
+    weighter.fit(y, sample_weight=s)
+    if s is None:
+        return _shorten(_check_made(weighter, weighter.transform(y), np.ones(len(y))))
+    there = s > 0
+    made = _check_made(weighter, weighter.transform(y[there]), s[there])
+    weights = s.copy()
+    weights[there] *= _shorten(made, s[there])
+    return weights
+
+
+def _weigh_anew(weighter, y, s):
+    """Return what `_weigh` does, by a weighter of its own."""
+    return _weigh(clone(weighter), y, s)
+
+
+def _check_made(weighter, weights, s):
+    """Return the weights that a weighter made of targets of weights s, if they are any.
+
+    They may have any mean, up to what can be summed.
+    """
+    made = np.asarray(weights, dtype=float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = s @ made if made.shape == s.shape else np.nan
+    if made.shape != s.shape:
+        wrong = f"an array of shape {made.shape}"
+    elif not np.isfinite(made).all():
+        wrong = f"{made[~np.isfinite(made)][0]}"
+    elif made.min() < 0:
+        wrong = f"{made.min()}"
+    elif not 0 < total < np.inf:
+        wrong = f"a sum of {total}"
+    else:
+        return made
+    raise ValueError(
+        f"{type(weighter).__name__}.transform must return a weight for each of "
+        f"{len(s)} targets, finite, not negative and not all zero; got {wrong}. Mend "
+        "it, or choose another weighter."
+    )
 
 
 def _shorten(weights, s=None):
@@ -203,124 +298,3 @@ def _shorten(weights, s=None):
     mean = weights.mean() if s is None else s @ weights / s.sum()
     bits = 45 - np.frexp(1.5 * mean)[1]  # by 1.5, so that 1 - eps and 1 + eps agree
     return np.ldexp(np.round(np.ldexp(weights, bits)), -bits)
-
-
-def _fit_params(regressor, weights, user_weights):
-    """Return the arguments of `fit` by which the weights reach the last regressor.
-
-    Pipeline, TransformedTargetRegressor and grid searches are known to hand on what
-    their `fit` gets; any other estimator must take the weights itself.
-    """
-    last, prefix, searches = regressor, "", []
-    transformers: dict = {}
-    while isinstance(last, Pipeline | TransformedTargetRegressor | BaseSearchCV):
-        if isinstance(last, Pipeline):
-            transformers |= _transformers(last.steps[:-1], prefix)
-            name, last = last.steps[-1]
-            prefix += f"{name}__"
-        elif isinstance(last, BaseSearchCV):
-            searches.append(last)
-            last = last.estimator
-        else:
-            last = LinearRegression() if last.regressor is None else last.regressor
-    _check_takes_weights(last, regressor)
-    if get_config()["enable_metadata_routing"]:
-        _check_requests_weights(last, direct=last is regressor)
-        return {"sample_weight": weights}
-    params = {f"{prefix}sample_weight": weights}
-    if user_weights is not None:
-        for search in searches:
-            _check_swaps(search, transformers.values())
-        takers = [name for name, step in transformers.items() if _takes_weights(step)]
-        params |= {f"{name}__sample_weight": user_weights for name in takers}
-    return params
-
-
-def _takes_weights(estimator):
-    """Return whether the fit of an estimator takes `sample_weight`."""
-    return has_fit_parameter(estimator, "sample_weight")
-
-
-def _transformers(steps, prefix):
-    """Return the transformers, those of inner pipelines too, by the names of steps."""
-    found: dict = {}
-    for name, step in steps:
-        if isinstance(step, Pipeline):
-            found |= _transformers(step.steps, f"{prefix}{name}__")
-        else:
-            found[prefix + name] = step
-    return found
-
-
-def _check_swaps(search, transformers):
-    """Raise if a search swaps a transformer that takes weights for one that does not.
-
-    The arguments of `fit` are those of the original, whatever the search swaps in.
-    """
-    params = search.estimator.get_params()
-    for name, values in _tried(search):
-        step = params.get(name)
-        if hasattr(values, "rvs") or not any(step is other for other in transformers):
-            continue
-        for other in values:
-            skipped = isinstance(other, str)  # "passthrough", whatever it is given
-            if not skipped and _takes_weights(other) != _takes_weights(step):
-                raise ValueError(
-                    f"{_name(search)} swaps {_name(step)} for {_name(other)}, of which "
-                    "one takes sample_weight and one does not, so that yours would be "
-                    "lost or refused. Swap like for like, or enable metadata routing."
-                )
-
-
-def _tried(search):
-    """Yield the parameters that a search tries, with their values or distribution."""
-    grids = getattr(search, "param_grid", getattr(search, "param_distributions", []))
-    for grid in [grids] if isinstance(grids, Mapping) else grids:
-        yield from grid.items()
-
-
-def _check_takes_weights(last, regressor):
-    """Raise unless the last regressor takes the weights."""
-    if isinstance(last, VotingRegressor | StackingRegressor):
-        raise ValueError(
-            "TargetWeightedRegressor does not hand weights through "
-            f"{_name(last)} yet. Put TargetWeightedRegressor inside, around each "
-            f"member of {_name(last)}."
-        )
-    if not _takes_weights(last):
-        raise ValueError(
-            f"The fit of {_name(last)} takes no sample_weight, so the weights would be "
-            f"lost on {_name(regressor)}. Choose a regressor that takes them, or put "
-            "TargetWeightedRegressor inside, around one that does."
-        )
-
-
-def _check_requests_weights(last, direct):
-    """Raise unless metadata routing lets the weights reach the last regressor."""
-    routing = get_routing_for_object(last)
-    request = None
-    if isinstance(routing, MetadataRequest):
-        request = routing.fit.requests.get("sample_weight")
-    if direct:
-        wanted = request is not False
-    else:
-        wanted = routing.consumes("fit", ["sample_weight"])
-    if not wanted and isinstance(request, str):
-        raise ValueError(
-            f"Metadata routing is on, and {_name(last)} requests its weights under the "
-            f"alias {request!r}, but they are handed on as sample_weight. Call its "
-            "set_fit_request(sample_weight=True)."
-        )
-    if not wanted:
-        raise ValueError(
-            f"Metadata routing is on, and {_name(last)} does not request the weights. "
-            "Call its set_fit_request(sample_weight=True); transformers before it that "
-            "take weights need set_fit_request(sample_weight=False), or True."
-        )
-
-
-def _name(estimator):
-    """Return how a message calls an estimator, or what stands in its place."""
-    if isinstance(estimator, BaseEstimator):
-        return type(estimator).__name__
-    return repr(estimator)

@@ -1,13 +1,16 @@
 """Tests of the regressor that makes its weights from the targets it is fitted to."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn import config_context
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -16,15 +19,21 @@ from sklearn.ensemble import (
     StackingRegressor,
     VotingRegressor,
 )
-from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.linear_model import BayesianRidge, LinearRegression, Ridge, RidgeCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_val_predict,
+    cross_validate,
+)
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import get_tags
+from sklearn.utils.discovery import all_estimators
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skrobust import (
@@ -39,6 +48,7 @@ from skrobust.meta import _shorten
 RNG = np.random.default_rng(0)
 Y = np.r_[RNG.normal(scale=8, size=110), RNG.uniform(-80, 80, size=10)]
 X = np.c_[Y + RNG.normal(scale=5, size=len(Y)), RNG.normal(size=len(Y))]
+Y2 = np.c_[Y, X[:, 1] - Y]
 S = RNG.integers(0, 4, len(Y)).astype(float)
 WIDE = TargetBuckets(10, 40, symmetric=True)
 TWENTY = TargetBuckets(10, 20, symmetric=True)
@@ -46,82 +56,36 @@ BY_BUCKET = BucketKFold(3, buckets=TWENTY)
 WEIGHTER = BucketWeighter(WIDE, power=0.7, max_weight=4)
 WEIGHTS = WEIGHTER.fit_transform(Y)
 PRODUCT = S * WEIGHTER.fit_transform(Y, S)
+# Of two outputs, the weights of the mean over both.
+BY_TWO = BucketWeighter(5, power=0.5, multioutput="mean")
 
 
 class Recorder(RegressorMixin, BaseEstimator):
-    """Regressor that keeps the weights that it gets."""
+    """Regressor that keeps the weights that it gets, and how often it was fitted."""
+
+    fits = 0
 
     def fit(self, X, y, sample_weight=None):
-        self.y_, self.sample_weight_ = y, sample_weight
+        Recorder.fits += 1
+        self.X_, self.y_, self.sample_weight_ = X, y, sample_weight
         return self
 
     def predict(self, X):
         return np.zeros(len(X))
 
 
-class RecordingScaler(TransformerMixin, BaseEstimator):
-    """Transformer that keeps the weights that it gets."""
-
-    def fit(self, X, y=None, sample_weight=None):
-        self.sample_weight_ = sample_weight
-        return self
-
-    def transform(self, X):
-        return X
-
-
-class Wrapper(RegressorMixin, BaseEstimator):
-    """Regressor that might hand on its arguments, or might not."""
-
-    def fit(self, X, y, **params):
-        return self
-
-
-def nested_pipeline(scaler, last):
-    return make_pipeline(make_pipeline(scaler), Pipeline([("in", scaler), ("r", last)]))
-
-
-UNWEIGHTED = make_bucket_scorer(buckets=[0]).set_score_request(sample_weight=False)
-
-# How to wrap (scaler, last step), and where they are after fit.
-WRAPPERS = {
-    "plain": (lambda scaler, last: last, lambda r: [r]),
-    "pipeline": (
-        make_pipeline,
-        lambda r: [r[-1], r[0]],
-    ),
-    "nested pipelines": (
-        nested_pipeline,
-        lambda r: [r[-1]["r"], r[0][0], r[-1]["in"]],
-    ),
-    "transformed target": (
-        lambda scaler, last: TransformedTargetRegressor(make_pipeline(scaler, last)),
-        lambda r: [r.regressor_[-1], r.regressor_[0]],
-    ),
-    "pipeline of transformed target": (
-        lambda scaler, last: make_pipeline(scaler, TransformedTargetRegressor(last)),
-        lambda r: [r[-1].regressor_, r[0]],
-    ),
-    "grid search": (
-        lambda scaler, last: GridSearchCV(
-            make_pipeline(scaler, last), {}, cv=2, scoring=UNWEIGHTED
-        ),
-        lambda r: [r.best_estimator_[-1], r.best_estimator_[0]],
-    ),
-    "random search of transformed target": (
-        lambda scaler, last: RandomizedSearchCV(
-            TransformedTargetRegressor(last), {}, n_iter=1, cv=2, scoring=UNWEIGHTED
-        ),
-        lambda r: [r.best_estimator_.regressor_],
-    ),
-    "pipeline of grid search": (
-        lambda scaler, last: make_pipeline(scaler, GridSearchCV(last, {}, cv=2)),
-        lambda r: [r[-1].best_estimator_, r[0]],
-    ),
+# Draws and folds of rows are not those of rows that are there several times.
+NOT_BY_REPEATING = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn or dealt"
+    for kind in ("dense", "sparse")
 }
-every_wrapper = pytest.mark.parametrize(
-    ("wrap", "unwrap"), WRAPPERS.values(), ids=WRAPPERS
-)
+
+
+def expected_failures(model):
+    """Return the checks that a model cannot pass, and why."""
+    draws = model.on_unsupported == "resample"
+    folds = isinstance(model.regressor, StackingRegressor)
+    return NOT_BY_REPEATING if draws or folds else {}
 
 
 @parametrize_with_checks(
@@ -137,9 +101,30 @@ every_wrapper = pytest.mark.parametrize(
             DecisionTreeRegressor(random_state=0),
             RandomForestRegressor(5, bootstrap=False, random_state=0),
             ExtraTreesRegressor(5, random_state=0),
+            VotingRegressor(
+                [("a", Ridge()), ("b", DecisionTreeRegressor(random_state=0))]
+            ),
+            StackingRegressor([("a", Ridge())], Ridge(), cv=2),
         )
     ]
-    + [TargetWeightedRegressor(Ridge(), BucketWeighter([0, 1], power=0.3))]
+    + [
+        TargetWeightedRegressor(Ridge(), BucketWeighter([0, 1], power=0.3)),
+        TargetWeightedRegressor(Ridge(), blend=0.3),
+        TargetWeightedRegressor(Ridge(), blend=1.0),
+        TargetWeightedRegressor(HistGradientBoostingRegressor(max_iter=5), blend=0.3),
+        TargetWeightedRegressor(Ridge(), BY_TWO, blend=0.5),
+        TargetWeightedRegressor(MultiOutputRegressor(Ridge()), BY_TWO),
+        TargetWeightedRegressor(
+            KNeighborsRegressor(), on_unsupported="resample", random_state=0
+        ),
+        TargetWeightedRegressor(
+            make_pipeline(StandardScaler(with_mean=False), KNeighborsRegressor()),
+            blend=0.3,
+            on_unsupported="resample",
+            random_state=0,
+        ),
+    ],
+    expected_failed_checks=expected_failures,
 )
 def test_sklearn_compatible(estimator, check):
     check(estimator)
@@ -163,164 +148,6 @@ def test_fits_the_regressor_with_the_weights(regressor, s):
     assert_allclose(weighted.predict(X), expected.predict(X))
     assert weighted.score(X, Y) == pytest.approx(expected.score(X, Y))
     assert np.any(weighted.predict(X) != clone(regressor).fit(X, Y).predict(X))
-
-
-@every_wrapper
-@pytest.mark.parametrize("s", [None, S], ids=["equal", "weighted"])
-def test_weights_reach_the_last_step_and_no_other(wrap, unwrap, s):
-    model = TargetWeightedRegressor(wrap(RecordingScaler(), Recorder()), WEIGHTER)
-    last, *scalers = unwrap(model.fit(X, Y, sample_weight=s).regressor_)
-    expected = WEIGHTS if s is None else PRODUCT
-    assert_allclose(last.sample_weight_, expected, rtol=1e-12)
-    # A row of weight 2 is two rows to a scaler too; how rare it is, is not its thing.
-    for scaler in scalers:
-        if s is None:
-            assert scaler.sample_weight_ is None
-        else:
-            assert_array_equal(scaler.sample_weight_, s)
-
-
-@every_wrapper
-@pytest.mark.parametrize("s", [None, S], ids=["equal", "weighted"])
-@pytest.mark.parametrize("scaler_asks", [False, True])
-def test_weights_follow_requests_with_metadata_routing(wrap, unwrap, s, scaler_asks):
-    with config_context(enable_metadata_routing=True):
-        scaler = RecordingScaler().set_fit_request(sample_weight=scaler_asks)
-        recorder = Recorder().set_fit_request(sample_weight=True)
-        recorder.set_score_request(sample_weight=False)
-        model = TargetWeightedRegressor(wrap(scaler, recorder), WEIGHTER)
-        last, *scalers = unwrap(model.fit(X, Y, sample_weight=s).regressor_)
-    expected = WEIGHTS if s is None else PRODUCT
-    assert_allclose(last.sample_weight_, expected, rtol=1e-12)
-    for scaler in scalers:
-        if scaler_asks:
-            assert_array_equal(scaler.sample_weight_, last.sample_weight_)
-        else:
-            assert scaler.sample_weight_ is None
-
-
-def test_a_plain_regressor_needs_no_request():
-    with config_context(enable_metadata_routing=True):
-        model = TargetWeightedRegressor(Recorder(), WEIGHTER).fit(X, Y)
-    assert_allclose(model.regressor_.sample_weight_, WEIGHTS, rtol=1e-12)
-
-
-@every_wrapper
-@pytest.mark.parametrize("asks", [False, None])
-def test_a_last_step_that_does_not_ask_is_an_error(wrap, unwrap, asks):
-    with config_context(enable_metadata_routing=True):
-        scaler = RecordingScaler().set_fit_request(sample_weight=True)
-        recorder = Recorder().set_fit_request(sample_weight=asks)
-        model = TargetWeightedRegressor(wrap(scaler, recorder), WEIGHTER)
-        if asks is None and model.regressor is recorder:
-            return  # as above
-        with pytest.raises(
-            ValueError, match=r"Recorder does not request the weights.*"
-        ):
-            model.fit(X, Y)
-
-
-def test_a_last_step_that_asks_under_an_alias_is_told_so():
-    with config_context(enable_metadata_routing=True):
-        recorder = Recorder().set_fit_request(sample_weight="w")
-        model = TargetWeightedRegressor(make_pipeline(StandardScaler(), recorder))
-        with pytest.raises(
-            ValueError, match=r"Recorder requests.* the alias 'w'.*=True"
-        ):
-            model.fit(X, Y)
-        plain = TargetWeightedRegressor(recorder, WEIGHTER).fit(X, Y)
-    assert_allclose(plain.regressor_.sample_weight_, WEIGHTS, rtol=1e-12)
-
-
-def test_a_transformer_that_does_not_say_is_an_error():
-    with config_context(enable_metadata_routing=True):
-        recorder = Recorder().set_fit_request(sample_weight=True)
-        model = TargetWeightedRegressor(make_pipeline(RecordingScaler(), recorder))
-        with pytest.raises(UnsetMetadataPassedError, match=r"RecordingScaler\.fit"):
-            model.fit(X, Y)
-
-
-NO_WEIGHTS = {
-    "neighbours": (KNeighborsRegressor(), "KNeighborsRegressor"),
-    "process": (GaussianProcessRegressor(), "GaussianProcessRegressor"),
-    "in pipeline": (
-        make_pipeline(StandardScaler(), KNeighborsRegressor()),
-        "KNeighborsRegressor.*lost on Pipeline",
-    ),
-    "in nested": (
-        TransformedTargetRegressor(make_pipeline(make_pipeline(KNeighborsRegressor()))),
-        "KNeighborsRegressor.*lost on TransformedTargetRegressor",
-    ),
-    "in search": (
-        GridSearchCV(KNeighborsRegressor(), {}),
-        "KNeighborsRegressor.*lost on GridSearchCV",
-    ),
-    "no last step": (make_pipeline(StandardScaler(), "passthrough"), "'passthrough'"),
-    "unknown wrapper": (Wrapper(), "Wrapper"),
-}
-
-
-@pytest.mark.parametrize(("regressor", "name"), NO_WEIGHTS.values(), ids=NO_WEIGHTS)
-@pytest.mark.parametrize("routing", [False, True])
-def test_weights_are_never_lost_silently(regressor, name, routing):
-    message = (
-        rf"fit of {name}.*Choose a regressor.*or put TargetWeightedRegressor inside"
-    )
-    model = TargetWeightedRegressor(regressor)
-    with (
-        config_context(enable_metadata_routing=routing),
-        pytest.raises(ValueError, match=message),
-    ):
-        model.fit(X, Y)
-
-
-@pytest.mark.parametrize("ensemble", [VotingRegressor, StackingRegressor])
-@pytest.mark.parametrize("wrap", [lambda r: r, make_pipeline], ids=["", "pipeline"])
-@pytest.mark.parametrize("routing", [False, True])
-def test_ensembles_of_unlike_members_are_refused(ensemble, wrap, routing):
-    message = (
-        r"does not hand weights through (Voting|Stacking)Regressor yet. "
-        r"Put TargetWeightedRegressor inside, around each member"
-    )
-    with config_context(enable_metadata_routing=routing):
-        ridge = Ridge().set_fit_request(sample_weight=True) if routing else Ridge()
-        model = TargetWeightedRegressor(wrap(ensemble([("ridge", ridge)])))
-        with pytest.raises(ValueError, match=message):
-            model.fit(X, Y)
-    inside = ensemble([("weighted", TargetWeightedRegressor(Ridge(), WEIGHTER))])
-    assert inside.fit(X, Y).predict(X).shape == Y.shape
-
-
-SWAPS = {
-    "takes none": (StandardScaler(), MinMaxScaler()),
-    "takes them": (MinMaxScaler(), StandardScaler()),
-    "is there": ("passthrough", StandardScaler()),
-    "is none": (StandardScaler(), None),
-}
-
-
-@pytest.mark.parametrize(("step", "other"), SWAPS.values(), ids=SWAPS)
-@pytest.mark.parametrize("search", [GridSearchCV, RandomizedSearchCV])
-@pytest.mark.parametrize("within", [lambda r: r, TransformedTargetRegressor])
-def test_a_search_may_not_swap_who_takes_the_weights(step, other, search, within):
-    pipeline = Pipeline([("scale", step), ("ridge", Ridge())])
-    name = "scale" if within(pipeline) is pipeline else "regressor__scale"
-    model = TargetWeightedRegressor(
-        search(within(pipeline), {name: [step, other]}, cv=2)
-    )
-    if search is RandomizedSearchCV:
-        model.set_params(regressor__n_iter=2)
-    model.fit(X, Y)
-    with pytest.raises(ValueError, match=r"SearchCV swaps .* for .*Swap like for like"):
-        model.fit(X, Y, sample_weight=S)
-
-
-def test_a_search_may_swap_like_for_like():
-    pipeline = Pipeline([("scale", RecordingScaler()), ("last", Recorder())])
-    grid = [{"scale": [RecordingScaler(), "passthrough"]}, {"last": [Recorder()]}]
-    model = TargetWeightedRegressor(GridSearchCV(pipeline, grid, cv=2))
-    model.fit(X, Y, sample_weight=S)
-    assert_array_equal(model.regressor_.best_estimator_[0].sample_weight_, S)
 
 
 def test_centring_does_not_break_that_integer_weights_are_repeated_rows():
@@ -404,6 +231,293 @@ def test_any_weighter_serves():
     assert not hasattr(weighter, "n_")
 
 
+@pytest.mark.parametrize("wrap", [lambda r: r, make_pipeline], ids=["", "pipeline"])
+@pytest.mark.parametrize("s", [None, S], ids=["equal", "weighted"])
+def test_inner_folds_weigh_their_training_rows(wrap, s):
+    weighter = BucketWeighter([-20, 0, 20], power=0.5)
+    cv = KFold(3, shuffle=True, random_state=0)
+
+    class Kept(Ridge):
+        seen = []
+
+        def fit(self, X, y, sample_weight=None):
+            self.seen.append((y, sample_weight))
+            return super().fit(X, y, sample_weight)
+
+    stack = StackingRegressor([("kept", wrap(Kept()))], Ridge(), cv=cv)
+    model = TargetWeightedRegressor(stack, weighter).fit(X, Y, sample_weight=s)
+    assert_allclose(
+        Kept.seen[0][1], model.weighter_.transform(Y) * (1 if s is None else s)
+    )
+    for (train, _), (y, given) in zip(cv.split(X), Kept.seen[1:], strict=True):
+        assert_array_equal(y, Y[train])
+        part = None if s is None else s[train]
+        expected = clone(weighter).fit(y, part).transform(y) * (
+            1 if s is None else part
+        )
+        assert_allclose(given, expected, rtol=1e-12)
+
+
+def test_targets_of_test_rows_change_nothing():
+    """Neither in a fold of cross-validation, nor in one of a Stacking inside."""
+    train, test = np.arange(80), np.arange(80, len(Y))
+    other = np.r_[Y[train], RNG.permutation(Y[test])]
+    stack = StackingRegressor(
+        [("ridge", Ridge())], Recorder(), cv=[(train, test), (test, train)]
+    )
+    for model in (
+        TargetWeightedRegressor(Ridge(), WEIGHTER, blend=0.3),
+        TargetWeightedRegressor(
+            KNeighborsRegressor(), WEIGHTER, on_unsupported="resample", random_state=0
+        ),
+    ):
+        cv = [(train, test), (test, train)]
+        first, second = (
+            cross_val_predict(model, X, y, cv=cv)[test] for y in (Y, other)
+        )
+        assert_array_equal(first, second)
+    first, second = (
+        TargetWeightedRegressor(stack, WEIGHTER)
+        .fit(X, y)
+        .regressor_.final_estimator_.X_
+        for y in (Y, other)
+    )
+    assert_array_equal(first[test], second[test])
+    assert np.any(first[train] != second[train])
+
+
+@pytest.mark.parametrize("blend", [0, 0.3, 1])
+@pytest.mark.parametrize("s", [None, S], ids=["equal", "weighted"])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda r: r, lambda r: make_pipeline(StandardScaler(), r)],
+    ids=["", "pipeline"],
+)
+def test_blend_mixes_with_the_unweighted_fit(blend, s, wrap):
+    model = TargetWeightedRegressor(wrap(Ridge(20)), WEIGHTER, blend=blend)
+    model.fit(X, Y, sample_weight=s)
+    weighted = (
+        TargetWeightedRegressor(wrap(Ridge(20)), WEIGHTER).fit(X, Y, s).predict(X)
+    )
+    times = np.ones(len(Y), int) if s is None else s.astype(int)
+    plain = (
+        wrap(Ridge(20)).fit(np.repeat(X, times, axis=0), np.repeat(Y, times)).predict(X)
+    )
+    assert_allclose(model.predict(X), (1 - blend) * weighted + blend * plain)
+    assert np.abs(weighted - plain).max() > 1
+
+
+@pytest.mark.parametrize("blend", [0, 0.3, 1])
+def test_set_params_changes_nothing_before_the_next_fit(blend):
+    model = TargetWeightedRegressor(Ridge(), WEIGHTER, blend=blend).fit(X, Y)
+    before = model.predict(X)
+    assert_array_equal(model.set_params(blend=0.7).predict(X), before)
+    assert np.any(model.fit(X, Y).predict(X) != before)
+
+
+@pytest.mark.parametrize(("blend", "fits"), [(0.0, 1), (0.5, 2), (1.0, 1)])
+def test_blend_fits_no_more_than_it_needs(blend, fits):
+    model = TargetWeightedRegressor(Recorder(), WEIGHTER, blend=blend)
+    before = Recorder.fits
+    model.fit(X, Y, sample_weight=S)
+    assert Recorder.fits - before == fits
+    assert (model.regressor_ is None) == (blend == 1)
+    assert (model.unweighted_regressor_ is None) == (blend == 0)
+    if blend < 1:
+        assert_allclose(model.regressor_.sample_weight_, PRODUCT, rtol=1e-12)
+    if blend > 0:
+        assert_array_equal(model.unweighted_regressor_.sample_weight_, S)
+        assert model.fit(X, Y).unweighted_regressor_.sample_weight_ is None
+    assert_allclose(model.fit(X, Y).weighter_.transform(Y), WEIGHTS)
+
+
+def test_arguments_of_predict_are_passed_on():
+    model = TargetWeightedRegressor(
+        make_pipeline(StandardScaler(), BayesianRidge()), WEIGHTER
+    )
+    mean, deviation = model.fit(X, Y).predict(X, return_std=True)
+    expected = model.regressor_.predict(X, return_std=True)
+    assert_array_equal([mean, deviation], expected)
+    model.set_params(blend=0.5).fit(X, Y)
+    with pytest.raises(
+        ValueError, match=r"blend=0\.5 mixes .*\['return_std'\] predict returns 2"
+    ):
+        model.predict(X, return_std=True)
+
+
+def test_a_regressor_without_weights_gets_drawn_rows():
+    model = TargetWeightedRegressor(KNeighborsRegressor(), WEIGHTER)
+    with pytest.raises(ValueError, match=r"KNeighborsRegressor takes no sample_weight"):
+        model.fit(X, Y)
+    model.set_params(on_unsupported="resample", random_state=0)
+    y_first = model.fit(X, Y).predict(X)
+    assert_array_equal(model.fit(X, Y).predict(X), y_first)
+    assert np.any(model.set_params(random_state=1).fit(X, Y).predict(X) != y_first)
+    plain = KNeighborsRegressor().fit(X, Y)
+    drawn = model.regressor_
+    assert drawn.n_samples_fit_ == plain.n_samples_fit_ == len(Y)
+    # Rare targets make up more of the rows, as their weights say.
+    rare = np.abs(drawn._y) >= 40
+    assert rare.mean() == pytest.approx(
+        WEIGHTS[np.abs(Y) >= 40].sum() / len(Y), abs=0.1
+    )
+    assert rare.mean() > 2 * np.mean(np.abs(Y) >= 40)
+
+
+@pytest.mark.parametrize("s", [None, S], ids=["equal", "weighted"])
+def test_blend_of_drawn_rows(s):
+    model = TargetWeightedRegressor(
+        KNeighborsRegressor(),
+        WEIGHTER,
+        blend=0.4,
+        on_unsupported="resample",
+        random_state=0,
+    )
+    model.fit(X, Y, sample_weight=s)
+    plain = model.unweighted_regressor_
+    if s is None:
+        assert_array_equal(plain.predict(X), KNeighborsRegressor().fit(X, Y).predict(X))
+    else:  # a row of weight 0 is not there
+        assert set(plain._y) <= set(Y[s > 0])
+    y_mixed = 0.6 * model.regressor_.predict(X) + 0.4 * plain.predict(X)
+    assert_allclose(model.predict(X), y_mixed)
+
+
+def test_outputs_are_weighed_together():
+    model = TargetWeightedRegressor(
+        MultiOutputRegressor(make_pipeline(StandardScaler(), Ridge())), BY_TWO
+    )
+    y_pred = model.fit(X, Y2, sample_weight=S).predict(X)
+    weights = S * clone(BY_TWO).fit(Y2, S).transform(Y2)
+    for y, predicted in zip(Y2.T, y_pred.T, strict=True):
+        ridge = make_pipeline(StandardScaler(), Ridge())
+        ridge.fit(X, y, standardscaler__sample_weight=S, ridge__sample_weight=weights)
+        assert_allclose(predicted, ridge.predict(X))
+    one_for_all = TargetWeightedRegressor(Ridge(), BY_TWO, blend=0.5).fit(X, Y2)
+    assert one_for_all.predict(X).shape == Y2.shape
+    assert np.isfinite(one_for_all.score(X, Y2))
+    frame = pd.DataFrame(Y2, columns=["u", "v"])
+    framed = clone(one_for_all).fit(X, frame)
+    assert_allclose(framed.predict(X), one_for_all.predict(X))
+
+
+def test_outputs_need_a_weighter_that_says_how():
+    model = TargetWeightedRegressor(MultiOutputRegressor(Ridge()))
+    with pytest.raises(ValueError, match="multioutput"):
+        model.fit(X, Y2)
+    assert not get_tags(model).target_tags.multi_output
+    assert get_tags(model.set_params(weighter=BY_TWO)).target_tags.multi_output
+    assert not get_tags(model).target_tags.single_output
+    one = TargetWeightedRegressor(HistGradientBoostingRegressor(), BY_TWO)
+    assert not get_tags(one).target_tags.multi_output  # whatever the weighter
+
+
+def test_one_column_is_a_vector_unless_there_may_be_several():
+    with pytest.warns(DataConversionWarning, match="column-vector y was passed"):
+        vector = TargetWeightedRegressor(Ridge(), WEIGHTER).fit(X, Y[:, np.newaxis])
+    assert vector.predict(X).shape == Y.shape
+    model = TargetWeightedRegressor(MultiOutputRegressor(Ridge()), BY_TWO)
+    column = model.fit(X, Y[:, np.newaxis])
+    assert column.predict(X).shape == (len(Y), 1)
+
+
+# What a regressor of the test below needs beside its defaults.
+NEEDS = {
+    "RadiusNeighborsRegressor": {"radius": 30},
+    "VotingRegressor": {"estimators": [("a", Ridge()), ("b", LinearRegression())]},
+    "StackingRegressor": {"estimators": [("a", Ridge()), ("b", LinearRegression())]},
+    "MultiOutputRegressor": {"estimator": Ridge()},
+    "MLPRegressor": {"max_iter": 20, "learning_rate_init": 0.1},
+    "CCA": {"n_components": 1},
+    "PLSCanonical": {"n_components": 1},
+    "PLSRegression": {"n_components": 1},
+    # Grown to the end, they remember every row, whatever it weighs.
+    "DecisionTreeRegressor": {"max_depth": 2},
+    "ExtraTreeRegressor": {"max_depth": 2},
+    "ExtraTreesRegressor": {"max_depth": 2},
+}
+WEIGHTER_OF_EVERY = BucketWeighter(5, power=0.7, multioutput="mean")
+EVERY = dict(all_estimators(type_filter="regressor"))
+# Their fit takes no weights in any scikit-learn, or none yet.
+WITHOUT_WEIGHTS = {
+    "ARDRegression", "CCA", "GaussianProcessRegressor", "KNeighborsRegressor", "Lars",
+    "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV", "PLSCanonical", "PLSRegression",
+    "PassiveAggressiveRegressor", "RadiusNeighborsRegressor", "TheilSenRegressor",
+}  # fmt: skip
+TAKE_WEIGHTS_SINCE = {
+    "MLPRegressor": (1, 7),
+    "MultiTaskElasticNet": (1, 9),
+    "MultiTaskElasticNetCV": (1, 9),
+    "MultiTaskLasso": (1, 9),
+    "MultiTaskLassoCV": (1, 9),
+}
+SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
+WITHOUT_WEIGHTS |= {
+    name for name in TAKE_WEIGHTS_SINCE if TAKE_WEIGHTS_SINCE[name] > SKLEARN
+}
+
+
+def by_hand(name, regressor, x, y, weights):
+    """Return the predictions of a regressor fitted with weights without us."""
+    if name != "StackingRegressor":
+        return clone(regressor).fit(x, y, sample_weight=weights).predict(x)
+    # By cross-validation of each member, with weights of the training rows alone.
+    members = [member for _, member in regressor.estimators]
+    seen = np.empty((len(y), len(members)))
+    for train, test in KFold(5).split(x):
+        given = _shorten(WEIGHTER_OF_EVERY.fit_transform(y[train]))
+        for column, member in enumerate(members):
+            member = clone(member).fit(x[train], y[train], given)
+            seen[test, column] = member.predict(x[test])
+    final = RidgeCV().fit(seen, y, weights)
+    return final.predict(
+        np.c_[[clone(m).fit(x, y, weights).predict(x) for m in members]].T
+    )
+
+
+# Fits of 20 rounds on 80 rows, to see whether weights arrive and not to predict.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*PassiveAggressiveRegressor is deprecated")
+@pytest.mark.parametrize("name", EVERY)
+def test_every_regressor_gets_the_weights_or_says_no_or_drawn_rows(name):
+    rng = np.random.default_rng(0)
+    y = np.r_[rng.normal(20, 3, 60), rng.uniform(1, 60, 20)]  # positive: GammaRegressor
+    x = np.c_[y + rng.normal(0, 5, 80), rng.normal(y / 30)]
+    x = x[:, :1] if name == "IsotonicRegression" else x
+    params = NEEDS.get(name, {})
+    if "random_state" in signature(EVERY[name]).parameters:
+        params = {"random_state": 0} | params
+    if name == "RegressorChain":
+        regressor = EVERY[name](Ridge())  # its first parameter has had two names
+    else:
+        regressor = EVERY[name](**params)
+    if name == "RegressorChain" or not get_tags(regressor).target_tags.single_output:
+        y = np.c_[y, x[:, 1] - y / 2]
+    plain = clone(regressor).fit(x, y).predict(x)
+    model = TargetWeightedRegressor(regressor, WEIGHTER_OF_EVERY, random_state=0)
+    if name in WITHOUT_WEIGHTS:
+        with pytest.raises(
+            ValueError, match=f"The fit of {name} takes no sample_weight"
+        ):
+            model.fit(x, y)
+        model.set_params(on_unsupported="resample")
+        drawn = model.fit(x, y).predict(x)
+        assert np.abs(drawn - plain).max() > 0.01
+        return
+    weights = _shorten(WEIGHTER_OF_EVERY.fit_transform(y))
+    weighted = model.fit(x, y).predict(x)
+    assert_allclose(weighted, by_hand(name, regressor, x, y, weights), rtol=1e-9)
+    assert np.abs(weighted - plain).max() > 0.01
+    model.set_params(on_unsupported="resample")
+    assert_array_equal(model.fit(x, y).predict(x), weighted)  # nothing to draw
+
+
+def test_the_regressors_without_weights_are_known():
+    assert len(EVERY) >= 55
+    assert set(EVERY) >= WITHOUT_WEIGHTS
+
+
 class Scaled(BaseEstimator):
     """Weighter whose weights have another mean; its fit returns nothing."""
 
@@ -437,6 +551,34 @@ def test_an_inner_fit_may_return_nothing():
     model = TargetWeightedRegressor(Mean(), Scaled()).fit(X, Y)
     assert_allclose(model.predict(X), np.average(Y, weights=WEIGHTS))
     assert_allclose(model.weighter_.transform(Y), WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("made", "wrong"),
+    [
+        (lambda y: np.ones(len(y) - 1), r"an array of shape \(119,\)"),
+        (lambda y: np.ones((len(y), 1)), r"an array of shape \(120, 1\)"),
+        (lambda y: 1.0, r"an array of shape \(\)"),
+        (lambda y: np.where(y > 20, np.nan, 1), "nan"),
+        (lambda y: np.where(y > 20, np.inf, 1), "inf"),
+        (lambda y: np.where(y > 20, -0.5, 1), r"-0\.5"),
+        (lambda y: 0 * y, r"a sum of 0\.0"),
+        (lambda y: 1e308 + 0 * y, "a sum of inf"),
+    ],
+)
+@pytest.mark.parametrize("blend", [0, 1])
+def test_a_weighter_may_not_make_anything(made, wrong, blend):
+    class Foreign(BaseEstimator):
+        def fit(self, y, sample_weight=None):
+            return self
+
+        def transform(self, y):
+            return made(y)
+
+    model = TargetWeightedRegressor(Ridge(), Foreign(), blend=blend)
+    with pytest.raises(ValueError, match=rf"Foreign\.transform must.* got {wrong}\. "):
+        model.fit(X, Y)
+    assert not [name for name in vars(model) if name.endswith("_")]
 
 
 def test_a_failed_fit_leaves_what_was_there():
@@ -534,7 +676,14 @@ def test_tags_are_those_of_the_regressor():
         ({}, {"y": None}, r"requires y to be passed, but the target y is None"),
         ({}, {"y": np.r_[np.nan, Y[1:]]}, r"Input y contains NaN"),
         ({}, {"y": np.r_[np.inf, Y[1:]]}, r"Input y contains infinity"),
-        ({}, {"y": np.c_[Y, Y]}, r"should be a 1d array"),
+        ({}, {"y": Y2}, r"y should be a 1d array.*multioutput"),
+        ({}, {"y": np.array([Y2])}, r"Found array with dim 3"),
+        ({"blend": -0.1}, {}, r"'blend' parameter.*\[0\.0, 1\.0\].*Got -0\.1"),
+        ({"blend": 1.01}, {}, r"'blend' parameter.*Got 1\.01"),
+        ({"blend": np.nan}, {}, r"'blend' parameter.*Got nan"),
+        ({"blend": "half"}, {}, r"'blend' parameter.*Got 'half'"),
+        ({"on_unsupported": "drop"}, {}, r"'on_unsupported' parameter.*Got 'drop'"),
+        ({"random_state": -1}, {}, r"'random_state' parameter.*Got -1"),
         ({}, {"y": Y[1:]}, r"inconsistent numbers of samples"),
         ({}, {"X": np.where(X > 20, np.nan, X)}, r"Input X contains NaN"),
         ({}, {"sample_weight": -S}, r"sample_weight must not be negative"),
