@@ -1,18 +1,21 @@
 """A loss that depends on the target: its shape, or its scale, as a function of y."""
 
+from __future__ import annotations
+
 import math
+from copy import deepcopy
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skrobust._compat import Interval
-from skrobust.buckets import check_target
+from skrobust.buckets import TargetBuckets, as_buckets, check_target
 from skrobust.tuning import as_alpha
 
-__all__ = ["TargetConditioned"]
+__all__ = ["BucketConditioned", "TargetConditioned"]
 
 
 class TargetConditioned(BaseEstimator):
@@ -44,6 +47,8 @@ class TargetConditioned(BaseEstimator):
     See Also
     --------
     AdaptiveLossRegressor : Takes it as `alpha`, or as `c`.
+    ReweightedRegressor : So does this, for any regressor.
+    BucketConditioned : A value for each of several buckets.
     loss.rho : The loss by alpha and c.
     BucketWeighter : Weights from how rare a target is, the other way to make rare ones
         count.
@@ -155,3 +160,100 @@ class TargetConditioned(BaseEstimator):
                 "such as -8 for -inf, or smoothing=0."
             )
         return below, above
+
+
+class BucketConditioned(BaseEstimator):
+    """One value for the targets of each bucket.
+
+    As the `alpha` or the `c` of an estimator it says, for every row by the bucket of
+    its own target, how an error counts. With a larger `c` for targets whose noise is
+    larger, or an alpha of 2 where no target is wrong::
+
+        ReweightedRegressor(forest, alpha=BucketConditioned([10, 40], [0, 1, 2]))
+
+    Parameters
+    ----------
+    buckets : array-like of shape (n_edges,) or TargetBuckets
+        Inner edges, or buckets that are fixed: by `width` and `limit`, by `edges`, or
+        because they are fitted.
+    values : array-like of shape (n_buckets,)
+        Value for each bucket, in their order: an alpha from -inf to inf or its name in
+        ``loss.ALPHAS``, or a positive c in the units of the target.
+
+    See Also
+    --------
+    TargetConditioned : Two values, with a smooth passage if wanted.
+    TargetBuckets : The buckets; ``labels_`` says which is which.
+    AdaptiveLossRegressor : Takes it as `alpha`, or as `c`.
+    ReweightedRegressor : So does this, for any regressor.
+
+    Notes
+    -----
+    It looks at the target, not at the residual, and is needed to fit only. Buckets that
+    were fitted stay as they are in copies too: ``clone`` keeps them, so that in a
+    search every fold has the same ones. A search finds parameters under names like
+    ``alpha__values`` and ``c__buckets__width``.
+
+    Examples
+    --------
+    >>> from skrobust import BucketConditioned, TargetBuckets
+    >>> alpha = BucketConditioned([10, 40], ["cauchy", 1.0, "l2"])
+    >>> alpha([3.0, 10.0, 39.9, 75.0])
+    array([0., 1., 1., 2.])
+
+    A scale of 2 degrees up to 20 degrees either way, of 5 beyond:
+
+    >>> wide = TargetBuckets(width=20, limit=20, symmetric=True)
+    >>> BucketConditioned(wide, [2, 5])([-19.0, -20.0, 0.0, 60.0])
+    array([2., 5., 2., 5.])
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "buckets": ["array-like", TargetBuckets],
+        "values": ["array-like"],
+    }
+
+    def __init__(self, buckets: ArrayLike | TargetBuckets, values: ArrayLike) -> None:
+        self.buckets = buckets
+        self.values = values
+
+    def __call__(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return the value for each target.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,)
+            Targets, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The one of `values` that belongs to its bucket.
+
+        Raises
+        ------
+        ValueError
+            If `buckets` are not fixed, there is not one of `values` for each of them,
+            one is neither a number nor the name of a loss, or `y` is not a vector of
+            finite numbers.
+        """
+        self._validate_params()
+        buckets = as_buckets(self.buckets)
+        if not buckets.is_fixed:
+            raise ValueError(
+                "buckets must be fixed, or they would be others in each fold, and "
+                f"values stand for others. Got {self.buckets!r}. Give width and limit, "
+                "or edges, or fit them."
+            )
+        given, n = np.asarray(self.values, dtype=object), buckets.n_buckets_
+        if given.shape != (n,):
+            raise ValueError(
+                f"values must have one value for each of the {n} buckets, "
+                f"{', '.join(buckets.labels_)}. Got {self.values!r}."
+            )
+        values = np.array([as_alpha(value, "values") for value in given])
+        chosen: NDArray[np.float64] = values[buckets.assign(y)]
+        return chosen
+
+    def __sklearn_clone__(self) -> Self:
+        return type(self)(deepcopy(self.buckets), deepcopy(self.values))

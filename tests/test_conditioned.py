@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV
 
-from skrobust import loss
-from skrobust.conditioned import TargetConditioned
+from skrobust import AdaptiveLossRegressor, TargetBuckets, loss
+from skrobust.conditioned import BucketConditioned, TargetConditioned
 
 Y = np.array([0.0, -3.0, 19.999, -19.999, 20.0, -20.0, 21.0, -1e300])
 
@@ -124,3 +125,89 @@ def test_a_bad_parameter_is_refused_when_it_is_used(parameters, message):
 def test_targets_that_are_no_finite_vector_are_refused(y, message):
     with pytest.raises(ValueError, match=message):
         TargetConditioned(20)(y)
+
+
+WIDE = TargetBuckets(width=10, limit=20, symmetric=True)
+
+
+def test_every_bucket_has_its_value():
+    by_edges = BucketConditioned([-3.0, 20.0], [-np.inf, "cauchy", 2])
+    assert_array_equal(by_edges(Y), [0, 0, 0, -np.inf, 2, -np.inf, 2, -np.inf])
+    assert_array_equal(BucketConditioned(WIDE, [1, 5, 9])(Y), [1, 1, 5, 5, 9, 9, 9, 9])
+    assert_array_equal(BucketConditioned([], ["l2"])(Y), np.full(8, 2.0))
+    assert by_edges([1, 30]).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "values", [[0.5, 1.0, 2.0], (0.5, 1, 2), np.array([0.5, 1, 2])]
+)
+def test_values_come_in_any_sequence(values):
+    assert_array_equal(BucketConditioned([0, 1], values)([-1, 0, 1]), [0.5, 1.0, 2.0])
+
+
+def test_two_buckets_are_a_threshold():
+    y = np.random.default_rng(0).uniform(-40, 40, 1000)
+    buckets = TargetBuckets(edges=[20], symmetric=True)
+    by_bucket = BucketConditioned(buckets, ["welsch", 1.5])
+    assert_array_equal(by_bucket(y), TargetConditioned(20, "welsch", 1.5)(y))
+
+
+def test_fitted_buckets_stay_in_copies():
+    buckets = TargetBuckets(n_buckets=4, strategy="quantile").fit(np.arange(100.0))
+    host = Host(BucketConditioned(buckets, [0.0, 0.5, 1.0, 2.0]))
+    for copy in (clone(host), pickle.loads(pickle.dumps(host))):
+        assert copy.alpha is not host.alpha
+        assert copy.alpha.buckets is not buckets
+        assert_array_equal(copy.alpha([0.0, 25.0, 50.0, 99.0]), [0.0, 0.5, 1.0, 2.0])
+
+
+def test_a_search_sets_what_is_inside():
+    host = clone(Host(BucketConditioned(WIDE, [1, 1, 2])))
+    host.set_params(alpha__values=[0, 1, 2], alpha__buckets__limit=40)
+    assert_array_equal(WIDE.edges_, [10, 20])
+    with pytest.raises(ValueError, match=r"each of the 5 buckets, .*\[30, 40\), >= 40"):
+        host.alpha(Y)
+
+
+def test_the_linear_fit_takes_it_as_alpha_and_as_c():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = X @ [10.0, 5.0] + rng.standard_t(3, size=200)
+    alpha = BucketConditioned(TargetBuckets(edges=[10], symmetric=True), [1.0, 2.0])
+    model = AdaptiveLossRegressor(alpha, c=BucketConditioned([0], [1, 3])).fit(X, y)
+    assert_array_equal(model.alpha_, TargetConditioned(10)(y))
+    assert_array_equal(model.c_, np.where(y < 0, 1, 3))
+    same = AdaptiveLossRegressor(alpha, c=1.0).fit(X, y)
+    expected = AdaptiveLossRegressor(TargetConditioned(10), c=1.0).fit(X, y)
+    assert_allclose(same.coef_, expected.coef_, rtol=1e-9)
+    grid = {"alpha__values": [[1.0, 1.0], [1.0, 2.0]], "alpha__buckets__edges": [[5]]}
+    search = GridSearchCV(AdaptiveLossRegressor(alpha, c=1.0), grid, cv=3).fit(X, y)
+    assert search.best_params_["alpha__buckets__edges"] == [5]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"values": [1.0]},
+            r"each of the 2 buckets, < 10, >= 10\. Got \[1.0",
+        ),
+        ({"values": [[1.0, 2.0]]}, "values must have one value for each of the 2"),
+        ({"values": 1.0}, "'values' parameter of BucketConditioned .*Got 1.0"),
+        ({"values": ["huber", 1.0]}, "values must be a number .* Got 'huber'"),
+        ({"values": [np.nan, 1.0]}, "values must be a number .* Got nan"),
+        ({"buckets": 2}, "'buckets' parameter of BucketConditioned .*Got 2"),
+        ({"buckets": [2, 1]}, "edges must be finite, strictly increasing"),
+        ({"buckets": TargetBuckets(n_buckets=2)}, "buckets must be fixed.*or fit them"),
+    ],
+)
+def test_a_bad_parameter_of_buckets_is_refused_when_it_is_used(parameters, message):
+    conditioned = BucketConditioned(**{"buckets": [10], "values": [1, 2], **parameters})
+    with pytest.raises(ValueError, match=message):
+        conditioned(Y)
+
+
+@pytest.mark.parametrize("y", [[1.0, np.nan], np.ones((3, 2)), []], ids=str)
+def test_buckets_of_no_finite_vector_are_refused(y):
+    with pytest.raises(ValueError, match=r"NaN|1d array|0 sample"):
+        BucketConditioned([10], [1, 2])(y)
