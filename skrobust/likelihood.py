@@ -9,6 +9,8 @@ has
     mean(rho_alpha) = -(log Z)'        where alpha is free
 """
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass

@@ -38,6 +38,8 @@ References
        https://arxiv.org/abs/1701.03077
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, Self, final
@@ -391,7 +393,7 @@ class General:
         """Return ``c**2 * psi / r``, which is 1 at ``r = 0``."""
         return weight(r, self.alpha, c)
 
-    def at(self, rows: slice) -> "General":
+    def at(self, rows: slice) -> General:
         """Return the loss of some of the rows."""
         if isinstance(self.alpha, np.ndarray):
             return General(self.alpha[rows])

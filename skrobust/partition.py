@@ -13,6 +13,8 @@ References
        https://arxiv.org/abs/1701.03077
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -12,6 +12,8 @@ They are exact as the general loss is: to the rounding of ``r / c`` and a few un
 the last place, at any r and c.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -79,7 +81,7 @@ class Classical:
         """Return the first ``order + 1`` of `rho`, `psi` and `curvature`."""
         return self._kernels(("rho", "psi", "curvature")[: order + 1], r, c)
 
-    def at(self, rows: slice) -> "Classical":
+    def at(self, rows: slice) -> Classical:
         """Return the loss of some rows, which is that of all."""
         return self
 
