@@ -1,5 +1,10 @@
 """Configuration of the documentation, which builds without a network."""
 
+import os
+
+# The boosters of the gallery are small: a second thread only waits for the first.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from skrobust import __version__
 
 project = "skrobust"

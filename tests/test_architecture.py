@@ -17,14 +17,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skrobust"
 LAYERS = [
     {"_compat", "_sample_weight"},  # of scikit-learn alone: every layer may use them
-    {"_kernels"},
+    {"_around", "_bucket_edges", "_cv_scores", "_dealing", "_kernels", "_smoothing"},
     {"loss", "buckets", "_solvers"},
-    {"_quadrature", "_scale"},
-    {"partition"},
+    {"_errors", "_quadrature", "_scale", "_weighter"},
+    {"_bucket_summary", "partition"},
     {"_profile"},
     {"likelihood", "_tails"},
     {"distribution", "datasets"},
-    {"metrics", "model_selection", "weighting"},
+    {"bucket_scorers", "metrics", "relevance_metrics", "trade_off"},
+    {"density", "model_selection", "relevance", "weighting"},
     {"_rows", "tuning"},
     {"_objective", "_passes", "conditioned", "robust_scores"},
     {"_concentration", "_subsets"},
@@ -34,11 +35,12 @@ LAYERS = [
     {"_adaptive"},
     {"_fits"},
     {"_grid", "_progress", "_readings"},
-    {"linear", "mlp", "meta"},
-    {"_folds"},
-    {"linear_cv"},
+    {"_routing", "linear", "mlp"},
+    {"_folds", "_rounds", "conformal", "meta"},
+    {"linear_cv", "reweighted"},
     {"plotting", "interop"},
-    {"search_plotting"},
+    {"bucket_plotting", "search_plotting"},
+    {"trade_off_plotting", "weight_plotting"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
 MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if p != PACKAGE / "__init__.py"]
