@@ -336,7 +336,7 @@ def _as_given(
 
     def given(columns: Array) -> Array:
         """Return `LinearModel.unshifted`, but for the centre, of each column."""
-        coef = columns[:last] * rows.unit
+        coef: Array = columns[:last] * rows.unit
         if rows.factor is not None:
             coef = solve_triangular(rows.factor, coef)
         if not model.intercept:

@@ -35,6 +35,7 @@ Outcome = Sums | Exception
 BLOCK_BYTES = 1 << 21  # of X: stays in cache, and is worth the calls on it
 SMALLEST_BLOCK = 512  # rows below which the calls cost more than their arithmetic
 BLOCKS_PER_THREAD = 4  # fewer do not pay for starting the thread
+FEW_COLUMNS = 64  # up to which the BLAS scales short rows faster than NumPy
 DENSE_METRIC = 1500  # parameters up to which a p x p matrix is formed
 
 
@@ -79,19 +80,29 @@ class Rows:
     ----------
     X : ndarray or CSR array of shape (n, p)
         Features.
-    y : ndarray of shape (n,)
-        Target.
+    y : ndarray of shape (n,) or (n, k)
+        Target, or several of them.
     weights : ndarray of shape (n,) or None
         Non-negative weights, one each if None.
     shift : ndarray of shape (p,) or None
         What is taken off each row of a dense X, nothing if None.
-    centre : float
+    scale : ndarray of shape (p,) or None
+        What each column of X is then divided by, nothing if None.
+    centre : float or ndarray of shape (k,)
         What is taken off y.
-    unit : float
+    unit : float or ndarray of shape (k,)
         What y is then divided by: a power of 2, so that no digit is lost.
     factor : ndarray of shape (p, p) or None
         Upper triangular R: the features are then those of a dense ``X R^-1``, whose
         columns are nearly orthogonal although those of X are nearly collinear.
+    chosen : ndarray of shape (n,) or None
+        The rows of X that count here, all of them if None. They are gathered block by
+        block; y and the weights are those of the chosen rows only.
+    dtype : type
+        Of X and y in a block.
+    row_bytes : int or None
+        Memory that a row takes in a visit, that of its features if None: blocks are
+        as large as the cache.
     threads : int
         Over how many threads the blocks may be spread.
     together : callable or None
@@ -103,14 +114,18 @@ class Rows:
     y: Array
     weights: Array | None = None
     shift: Array | None = None
-    centre: float = 0.0
-    unit: float = 1.0
+    scale: Array | None = None
+    centre: Any = 0.0
+    unit: Any = 1.0
     factor: Array | None = None
+    chosen: Array | None = None
+    dtype: Any = np.float64
+    row_bytes: int | None = None
     threads: int = 1
     together: Callable[["Rows", Visit], Outcome] | None = None
 
     def __len__(self) -> int:
-        return int(self.X.shape[0])
+        return int(self.X.shape[0]) if self.chosen is None else len(self.chosen)
 
     @cached_property
     def total(self) -> float:
@@ -121,7 +136,7 @@ class Rows:
     def largest(self) -> float:
         """Largest size of a y."""
         low, high = self.y.min() - self.centre, self.y.max() - self.centre
-        return float(max(high, -low)) / self.unit
+        return float(max(high, -low) / self.unit)
 
     def weight_of(self, chosen: Array) -> float:
         """Return the weight of the rows that a mask marks."""
@@ -131,31 +146,41 @@ class Rows:
 
     def take(self, chosen: Array) -> "Rows":
         """Return the chosen rows, copied."""
+        some = self.choose(chosen)
+        return replace(some, X=self.X[some.chosen], chosen=None)
+
+    def choose(self, chosen: Array) -> "Rows":
+        """Return the rows at chosen places, or that a mask marks; X is not copied."""
         weights = None if self.weights is None else self.weights[chosen]
-        return replace(self, X=self.X[chosen], y=self.y[chosen], weights=weights)
+        if chosen.dtype == bool:
+            chosen = np.flatnonzero(chosen)
+        places = chosen if self.chosen is None else self.chosen[chosen]
+        return replace(self, y=self.y[chosen], weights=weights, chosen=places)
 
     def features(self, rows: slice) -> Any:
-        """Return X of a slice of rows, shifted and in float64, not to be written to."""
+        """Return X of a slice of rows, shifted and in `dtype`, not to be written to."""
         block = _HERE.block
         return self._features(rows) if block is None else block.features(self, rows)
 
     def _features(self, rows: slice) -> Any:
-        X = self.X[rows]
+        X = self.X[rows if self.chosen is None else self.chosen[rows]]
         if self.shift is not None:
-            X = X - self.shift  # of float32, too, it makes float64
-        if X.dtype != np.float64:
-            X = X.astype(np.float64)
+            X = X - self.shift  # of float32, too, it makes float64 if the shift is
+        if self.scale is not None:
+            X = _divided(X, self.scale, in_place=self.shift is not None)
+        if X.dtype != self.dtype:
+            X = X.astype(self.dtype)
         if self.factor is None:
             return X
         # Row by row as if X had another last bit, which X times an inverse has not.
         return solve_triangular(self.factor, X.T, trans="T", check_finite=False).T
 
     def block(self, rows: slice) -> tuple[Any, Array]:
-        """Return X and y of a slice of rows, shifted, scaled and in float64."""
+        """Return X and y of a slice of rows, shifted, scaled and in `dtype`."""
         X = self.features(rows)
         y = self.y[rows] - self.centre
         y /= self.unit
-        return X, y
+        return X, y.astype(self.dtype, copy=False)
 
     def residuals(self, rows: slice, model: "LinearModel", params: Array) -> Array:
         """Return ``y - model`` for a slice of rows."""
@@ -166,18 +191,23 @@ class Rows:
     def weigh(self, rows: slice, values: Array) -> Array:
         """Return the values of a slice of rows, times their weights.
 
-        A row of weight 0 is not there, whatever its value.
+        A row of weight 0 is not there, whatever its value. Values of several outputs
+        (m, k) have the weights of their rows.
         """
         if self.weights is None:
             return values
-        weights = self.weights[rows]
+        weights = self.weights[rows].reshape(-1, *[1] * (values.ndim - 1))
         return np.multiply(
-            values, weights, where=weights > 0, out=np.zeros_like(values)
+            values,
+            weights,
+            where=weights > 0,
+            out=np.zeros_like(values),
+            casting="same_kind",
         )
 
     def collect(self, visit: Callable[[slice], Array]) -> Array:
-        """Return what `visit` gives for each block, one number a row."""
-        collected = np.empty(len(self))
+        """Return what `visit` gives for each block, numbers for each row as in y."""
+        collected = np.empty((len(self), *self.y.shape[1:]))
 
         def store(rows: slice) -> Sums:
             collected[rows] = visit(rows)
@@ -237,8 +267,21 @@ class Rows:
         a_row = 8 * (p + 1)
         if sparse.issparse(self.X):
             a_row = 8 + (self.X.data.nbytes + self.X.indices.nbytes) // max(n, 1)
-        size = max(SMALLEST_BLOCK, BLOCK_BYTES // a_row)
+        if self.row_bytes is not None:
+            a_row = self.row_bytes
+        size, n = max(SMALLEST_BLOCK, BLOCK_BYTES // a_row), len(self)
         return [slice(a, min(a + size, n)) for a in range(0, n, size)]
+
+
+def _divided(X: Any, scale: Array, in_place: bool) -> Any:
+    """Return X with its columns divided by their scale."""
+    factor = (1 / scale).astype(X.dtype)
+    if sparse.issparse(X):
+        values = X.data * factor[X.indices]
+        return sparse.csr_array((values, X.indices, X.indptr), X.shape)
+    if X.shape[1] <= FEW_COLUMNS:
+        return X @ np.diag(factor)
+    return np.multiply(X, factor, out=X if in_place else None)
 
 
 class _Block:
@@ -274,13 +317,19 @@ _HERE = _Here()
 def _same_features(one: Rows, other: Rows) -> bool:
     """Whether two rows have the same features, for the same X and not only equal ones.
 
-    What is taken off X, and its factor, are small beside a block, and fits that found
-    them each for itself share a block all the same.
+    What is done to X is small beside a block, and fits that found it each for itself
+    share a block all the same.
     """
-    pairs = (one.shift, other.shift), (one.factor, other.factor)
-    return one.X is other.X and all(
-        a is b or (a is not None and b is not None and np.array_equal(a, b))
-        for a, b in pairs
+    names = "shift", "scale", "factor"
+    pairs = [(getattr(one, name), getattr(other, name)) for name in names]
+    return (
+        one.X is other.X
+        and one.chosen is other.chosen
+        and one.dtype == other.dtype
+        and all(
+            a is b or (a is not None and b is not None and np.array_equal(a, b))
+            for a, b in pairs
+        )
     )
 
 
@@ -347,7 +396,7 @@ class LinearModel:
 
     def shifted(self, coef: Array, intercept: float, rows: Rows) -> Array:
         """Return the parameters that `unshifted` gives back."""
-        params = coef / rows.unit
+        params: Array = coef / rows.unit
         if rows.factor is not None:
             params = rows.factor @ params
         if not self.intercept:
