@@ -1,7 +1,6 @@
 """Linear regression under the general robust loss."""
 
 import warnings
-from contextlib import contextmanager
 from copy import deepcopy
 from itertools import repeat
 from numbers import Integral, Real
@@ -13,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skrobust import loss
+from skrobust._all_or_nothing import all_or_nothing
 from skrobust._compat import (
     FRAMES_ADDED,
     CallbackSupportMixin,
@@ -535,15 +535,3 @@ class AdaptiveLossRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator)
             where = "" if single else f"Output {output}: "
             for message, category in fit.notes:
                 warnings.warn(where + message, category, stacklevel=3 + FRAMES_ADDED)
-
-
-@contextmanager
-def all_or_nothing(estimator):
-    """Give an estimator its old state back if the block does not end well."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

@@ -19,11 +19,12 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skrobust._all_or_nothing import all_or_nothing
 from skrobust._compat import StrOptions
 from skrobust._folds import Data, Search, results_of, score_fold, takes_weights
 from skrobust._sample_weight import check_weights
 from skrobust._task import tasks_of
-from skrobust.linear import AdaptiveLossRegressor, all_or_nothing
+from skrobust.linear import AdaptiveLossRegressor
 from skrobust.robust_scores import (
     m_scale_error,
     tau_scale_error,
