@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.optimize import LbfgsInvHessProduct, minimize
 
-__all__ = ["Objective", "Solution", "minimise", "shortfall"]
+__all__ = [
+    "Coordinates",
+    "Objective",
+    "Preconditioned",
+    "Solution",
+    "descend",
+    "minimise",
+    "shortfall",
+]
 
 Array = NDArray[Any]
 
@@ -44,6 +52,38 @@ class Objective(Protocol):
         large, its diagonal (p,). The resolution is the size of a gradient that rounding
         cannot tell from zero.
         """
+        ...
+
+
+class Coordinates(Protocol):
+    """Coordinates ``z`` with ``params = x + T z`` in which an objective bends alike."""
+
+    newton: bool  # whether a unit step is about that of Newton's method
+    rank: int
+    bounds: tuple[float, float] | None
+
+    def move(self, params: Array, z: Array) -> Array:
+        """Return ``params + T z``."""
+        ...
+
+    def pull(self, gradient: Array) -> Array:
+        """Return ``T' g``, the gradient in these coordinates."""
+        ...
+
+    def size(self, params: Array, gradient: Array) -> float:
+        """Return the size of a gradient in these coordinates."""
+        ...
+
+
+class Preconditioned(Protocol):
+    """What a solver asks of an objective with too many parameters for a matrix."""
+
+    def evaluate(self, params: Array) -> tuple[float, Array]:
+        """Return the value and the gradient."""
+        ...
+
+    def precondition(self, params: Array) -> tuple[float, Array, Coordinates]:
+        """Return value, gradient, and coordinates for steps from here."""
         ...
 
 
@@ -108,6 +148,31 @@ def minimise(
         if descent.best.converged or descent.best.stopped or descent.best is here:
             return descent.best
         params, n_iter = descent.best.params, descent.best.n_iter
+
+
+def descend(
+    objective: Preconditioned,
+    params: Array,
+    *,
+    max_iter: int,
+    done: int = 0,
+    observe: Callable[[Solution], bool | None] | None = None,
+) -> Solution:
+    """Take up to `max_iter` steps of L-BFGS in the coordinates that suit the start.
+
+    There are fewer where an observer stops them, or rounding hides any descent. They
+    are counted on from those that are `done`.
+    """
+    value, gradient, coordinates = objective.precondition(params)
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        raise FloatingPointError("the objective overflows")
+    size = coordinates.size(params, gradient)
+    here = Solution(params, value, gradient, size, done, not size, coordinates.rank)
+    if here.converged:
+        return here
+    descent = _Descent(objective, here, coordinates, 0.0, observe)
+    descent.search(max_iter)
+    return descent.best
 
 
 def shortfall(solution: Solution, tol: float, max_iter: int) -> str | None:
@@ -219,9 +284,9 @@ class _Descent:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: Objective | Preconditioned,
         here: Solution,
-        coordinates: _NewtonCoordinates,
+        coordinates: Any,
         goal: float,
         observe: Callable[[Solution], bool | None] | None = None,
     ) -> None:
@@ -230,6 +295,7 @@ class _Descent:
         self._here = self._last = self.best = here
         # L-BFGS-B makes its first step one unit long: let that be the Newton step.
         self._length = here.size
+        self._z = np.zeros(coordinates.rank)  # of the best point, in these lengths
         # Steps taken and the changes of the gradient that they made.
         self._pairs = np.zeros((2, 0, coordinates.rank))
 
@@ -315,12 +381,25 @@ class _Descent:
         if z.any():  # at z = 0 everything is known
             there = self._coordinates.move(self._here.params, self._length * z)
             self._last = self._visit(there, self.best.n_iter + 1)
+            if not np.isfinite(self._last.value):
+                return self._beyond(z)
         slope = self._length * self._coordinates.pull(self._last.gradient)
         return self._last.value, slope
 
-    def _accept(self, intermediate_result: object) -> None:
-        if np.isnan(self._last.size):  # where there is no slope
+    def _beyond(self, z: Array) -> tuple[float, Array]:
+        """Return a value and a slope from which a search along a line comes back.
+
+        It would make nothing of an infinite value, and might even stay there. The slope
+        is that of a bowl as deep as a Newton step from the start of the search.
+        """
+        away, depth = z - self._z, self._length**2
+        return self.best.value + depth * float(away @ away), 2 * depth * away
+
+    def _accept(self, intermediate_result: Any) -> None:
+        # Where there is no value or no slope, nothing is known.
+        if not np.isfinite(self._last.value) or np.isnan(self._last.size):
             raise StopIteration
+        self._z = intermediate_result.x.copy()
         self._improve(self._last)
         newton, best = self._coordinates.newton, self.best
         if best.converged or best.stopped or (newton and not _visible(best)):
