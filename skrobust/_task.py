@@ -146,7 +146,7 @@ def tasks_of(
             highest=highest,
             axis=axis,
             efficiency=None if estimator.efficiency == "auto" else estimator.efficiency,
-            l2=float(estimator.l2),
+            l2=0.0 if estimator.l2 == "auto" else float(estimator.l2),
             start=estimator.start,
             max_iter=estimator.max_iter,
             tol=float(estimator.tol),
@@ -277,5 +277,6 @@ class Setting:
 
 def _between(alpha: float | Array, step: float) -> float | Array:
     """Return alpha where it lies between a step and 2, and else the step."""
-    between: float | Array = (np.minimum if step > 2 else np.maximum)(alpha, step)
-    return between
+    between: Array = (np.minimum if step > 2 else np.maximum)(alpha, step)
+    # A number of NumPy's would make float32 residuals float64.
+    return between if between.ndim else float(between)
