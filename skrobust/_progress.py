@@ -1,5 +1,6 @@
 """What a fit shows of its progress: printed lines, and scikit-learn's callbacks."""
 
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -41,7 +42,12 @@ class Progress:
     @property
     def watch(self) -> Any:
         """What is called each step, None if nobody looks."""
-        return self._show if self._verbose or self._context is not None else None
+        return self._show if self.watched else None
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody looks."""
+        return bool(self._verbose) or self._context is not None
 
     def begin(self) -> None:
         """Say that the fit begins."""
@@ -56,25 +62,36 @@ class Progress:
     def _show(
         self, output: int, coef: Array, intercept: float, solution: Solution
     ) -> bool:
-        """Show a step, and return whether to stop there."""
-        single = np.ndim(self._data["y"]) == 1
+        """Show a step of the fit of an output, and return whether to stop there."""
+        if np.ndim(self._data["y"]) == 1:
+            fitted = {"coef_": coef, "intercept_": intercept}
+            return self.show(solution, lambda: fitted)
+        # The other outputs are not there.
+        return self.show(solution, lambda: None, f"output {output}, ")
+
+    def show(
+        self,
+        solution: Solution,
+        fitted: Callable[[], dict[str, Any] | None],
+        where: str = "",
+    ) -> bool:
+        """Show a step, and return whether to stop there.
+
+        `fitted` is called for the attributes with which the estimator can predict.
+        """
         with self._lock:
             if self._verbose:
                 name = type(self._estimator).__name__
                 print(
-                    f"[{name}] {'' if single else f'output {output}, '}iteration "
-                    f"{solution.n_iter}: objective {solution.value:.10g}, gradient "
-                    f"{solution.size:.1e}"
+                    f"[{name}] {where}iteration {solution.n_iter}: objective "
+                    f"{solution.value:.10g}, gradient {solution.size:.1e}"
                 )
             if self._context is None:
                 return False
-            fitted = None
-            if single:  # else the other outputs are not there
-                fitted = {"coef_": coef, "intercept_": intercept}
             step = self._context.subcontext(task_name="iteration")
             step.call_on_fit_task_begin(**self._data)
             return bool(
                 step.call_on_fit_task_end(
-                    **self._data, reconstruction_attributes=fitted
+                    **self._data, reconstruction_attributes=fitted()
                 )
             )

@@ -2,21 +2,50 @@
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from skrobust import loss
 from skrobust._fits import Fitted
 from skrobust._inference import prediction_interval, standard_errors, summary_frame
 from skrobust._rows import DENSE_METRIC, Rows
 from skrobust._task import Task
+from skrobust.distribution import general_dist
 from skrobust.partition import log_partition
 
-__all__ = ["check_coverage", "interval", "log_likelihood", "table", "trust"]
+__all__ = [
+    "check_coverage",
+    "half_width",
+    "interval",
+    "log_likelihood",
+    "table",
+    "trust",
+]
 
 Array = NDArray[Any]
+
+
+class LossOfOutput(Protocol):
+    """What is read of the fit of an output: its loss, learnt or given."""
+
+    @property
+    def alpha(self) -> float | Array:
+        """Shape, or one for each training row."""
+
+    @property
+    def c(self) -> float | Array:
+        """Scale, or one for each training row; 0 after an exact fit."""
+
+    @property
+    def heaviest(self) -> float:
+        """What weights are in units of."""
+
+    @property
+    def rounding(self) -> float:
+        """Size of a residual that an exact fit may have."""
 
 
 def check_coverage(coverage: Any) -> None:
@@ -68,7 +97,18 @@ def interval(fit: Fitted, rows: Rows, coverage: float) -> Array:
     )
 
 
-def trust(fit: Fitted, task: Task, y: Array, predicted: Array) -> Array:
+def half_width(alpha: float | None, scale: float, coverage: float) -> float:
+    """Return how far from its centre a density reaches with a probability.
+
+    It is the general one with a shape and a scale, or the normal one if `alpha` is
+    None, `scale` then being the standard deviation.
+    """
+    tail = (1 + coverage) / 2
+    law = norm if alpha is None else general_dist(alpha)
+    return scale * float(law.ppf(tail))
+
+
+def trust(fit: LossOfOutput, task: Task, y: Array, predicted: Array) -> Array:
     """Return the weights of rows, from 0 to 1."""
     residuals = y - predicted
     if np.all(fit.c == 0):
@@ -80,7 +120,7 @@ def trust(fit: Fitted, task: Task, y: Array, predicted: Array) -> Array:
 
 
 def log_likelihood(
-    fit: Fitted, task: Task, y: Array, predicted: Array, weights: Array | None
+    fit: LossOfOutput, task: Task, y: Array, predicted: Array, weights: Array | None
 ) -> float:
     """Return the weighted sum of the logarithms of the densities of targets."""
     if task.loss != "general" or (task.alpha is not None and task.lowest < 0):
@@ -104,7 +144,7 @@ def log_likelihood(
     return float(weights[present] @ density[present])
 
 
-def _loss_of(fit: Fitted, task: Task) -> tuple[Any, Any]:
+def _loss_of(fit: LossOfOutput, task: Task) -> tuple[Any, Any]:
     """Return the loss of rows and its c: that of the fit, or what the targets say."""
     family: Any = loss.General(fit.alpha) if task.alpha is None else task.family()
     return family, task.c if isinstance(task.c, np.ndarray) else fit.c
