@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 
 try:  # scikit-learn 1.9
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -52,6 +53,7 @@ __all__ = [
     "Interval",
     "ShapeInfo",
     "StrOptions",
+    "check_feature_names_in",
     "metric_of",
     "safe_indexing",
     "threadpool_controller",
