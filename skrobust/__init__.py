@@ -8,6 +8,7 @@ from skrobust.conditioned import BucketConditioned, TargetConditioned
 from skrobust.conformal import BucketConformalRegressor
 from skrobust.density import DensityWeighter
 from skrobust.distribution import general_dist
+from skrobust.images import ImageTransformer
 from skrobust.likelihood import GeneralFit, fit_general_dist, normality_score
 from skrobust.linear import AdaptiveLossRegressor
 from skrobust.linear_cv import AdaptiveLossRegressorCV
@@ -18,6 +19,7 @@ from skrobust.metrics import (
     bucket_report,
     shot_report,
 )
+from skrobust.mlp import AdaptiveLossMLPRegressor
 from skrobust.model_selection import (
     BucketGroupKFold,
     BucketKFold,
@@ -49,6 +51,7 @@ from skrobust.weighting import BucketWeighter
 
 __version__ = "0.1.0"
 __all__ = [
+    "AdaptiveLossMLPRegressor",
     "AdaptiveLossRegressor",
     "AdaptiveLossRegressorCV",
     "BucketConditioned",
@@ -60,6 +63,7 @@ __all__ = [
     "BucketWeighter",
     "DensityWeighter",
     "GeneralFit",
+    "ImageTransformer",
     "LossDisplay",
     "LossSearchDisplay",
     "RelevanceWeighter",

@@ -16,8 +16,17 @@ import skrobust
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skrobust"
 LAYERS = [
-    {"_compat", "_sample_weight"},  # of scikit-learn alone: every layer may use them
-    {"_around", "_bucket_edges", "_cv_scores", "_dealing", "_kernels", "_smoothing"},
+    # Of scikit-learn alone: every layer may use them.
+    {"_all_or_nothing", "_compat", "_sample_weight"},
+    {
+        "_around",
+        "_bucket_edges",
+        "_cv_scores",
+        "_dealing",
+        "_kernels",
+        "_smoothing",
+        "images",
+    },
     {"loss", "buckets", "_solvers"},
     {"_errors", "_quadrature", "_scale", "_weighter"},
     {"_bucket_summary", "partition"},
@@ -27,14 +36,18 @@ LAYERS = [
     {"bucket_scorers", "metrics", "relevance_metrics", "trade_off"},
     {"density", "model_selection", "relevance", "weighting"},
     {"_rows", "tuning"},
-    {"_objective", "_passes", "conditioned", "robust_scores"},
+    {"_moments", "_network"},
+    {"_kronecker"},
+    {"_network_loss", "_objective", "_passes", "conditioned", "robust_scores"},
     {"_concentration", "_subsets"},
     {"_inference", "_search", "_starts", "_task"},
-    {"_begin"},
+    {"_begin", "_residual_laws"},
+    {"_training"},
     {"_m_step"},
     {"_adaptive"},
     {"_fits"},
-    {"_grid", "_progress", "_readings"},
+    {"_grid", "_network_fit", "_progress", "_readings"},
+    {"_held_out"},
     {"_routing", "linear", "mlp"},
     {"_folds", "_rounds", "conformal", "meta"},
     {"linear_cv", "reweighted"},

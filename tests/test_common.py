@@ -8,14 +8,24 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skrobust
 from skrobust import (
+    AdaptiveLossMLPRegressor,
     AdaptiveLossRegressor,
     AdaptiveLossRegressorCV,
     BucketConformalRegressor,
+    ImageTransformer,
     ReweightedRegressor,
     TargetConditioned,
     TargetWeightedRegressor,
 )
 
+# scikit-learn, too, stops its own networks here: further on, rounding decides.
+# Rows that are held out are drawn one by one: there, no weight is a repetition.
+MLPS = [
+    {},
+    {"activation": "silu", "alpha": -2.0},
+    {"activation": "tanh", "alpha": 2.0},
+    {"loss": "bisquare"},
+]
 # Those around a regressor are in test_meta and test_reweighted around many others.
 ESTIMATORS = [
     AdaptiveLossRegressor(),
@@ -26,16 +36,18 @@ ESTIMATORS = [
     AdaptiveLossRegressor(TargetConditioned(1.0)),
     AdaptiveLossRegressor(loss="huber"),
     AdaptiveLossRegressor(loss="bisquare"),
-    *(AdaptiveLossRegressor(a) for a in (4.0, 2.0, 1.5, 1.0, 0.0, -2.0, -np.inf)),
+    *(AdaptiveLossRegressor(a) for a in (4.0, 2.0, 1.0, -np.inf)),
     AdaptiveLossRegressor("cauchy", c=1.0, l2=0.01),
     AdaptiveLossRegressor("welsch", efficiency=0.85),
     AdaptiveLossRegressor(c=1.0, fit_intercept=False),
-    AdaptiveLossRegressorCV([1.0, -2.0], cv=3, random_state=0),
     AdaptiveLossRegressorCV([2.0, 0.0], [1.0, 3.0], l2s=[0.1], cv=3, random_state=0),
     TargetWeightedRegressor(AdaptiveLossRegressor("cauchy", c=1.0)),
     TargetWeightedRegressor(Ridge()),
     ReweightedRegressor(),
     BucketConformalRegressor(),
+    *(AdaptiveLossMLPRegressor(max_iter=20, **p) for p in MLPS),
+    ImageTransformer(),
+    ImageTransformer("pixel"),
 ]
 # Helpers of an estimator: they see targets, or nothing, but never features.
 WITHOUT_FEATURES = {
@@ -56,6 +68,7 @@ WITHOUT_FEATURES = {
 @pytest.mark.filterwarnings("ignore:The weights leave an effective:UserWarning")
 @pytest.mark.filterwarnings("ignore:.* its rows exactly:UserWarning")
 @pytest.mark.filterwarnings("ignore:max_iter=20 rounds were not enough")
+@pytest.mark.filterwarnings("ignore:The fit stopped after max_iter=20")
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_compatible(estimator, check):
     check(estimator)
