@@ -1,17 +1,19 @@
 """Measure the network beside MLPRegressor: its steps, its way down, its outliers.
 
-Claims, each a ratio of medians of one run:
+Questions, each answered by ratios of medians of one run; what came out stands in
+docs/user_guide/mlp.rst:
 
-    iteration   one step of L-BFGS, squares: at least 1.5 x faster than that of
-                MLPRegressor(solver="lbfgs") in float64, 2.5 x in float32
-    race        the held-out error at which MLPRegressor ends with its defaults (adam)
-                is reached no later in any shape, and in half the time in one; the
-                error in the end is no worse than those of adam and of L-BFGS, which
-                gets as much time as the slower of the two others took
-    outliers    of 20 % gross ones: the held-out error on clean rows is within 10 % of
-                that without them, where MLPRegressor's doubles
-    memory      a fit needs at most two blocks of activations beyond the vectors of n
-                numbers that it keeps
+    iteration   how much faster is one step of L-BFGS, squares, than that of
+                MLPRegressor(solver="lbfgs"), in float64 and in float32? 1.5 and 2.5
+                times are the aims
+    race        how soon is the held-out error reached at which MLPRegressor ends with
+                its defaults (adam)? As soon is the aim for every shape, and in half the
+                time for one. How far from it, and from L-BFGS with as much time as the
+                slower of the two others took, is the error in the end?
+    outliers    of 20 % gross ones: how much larger is the held-out error on clean rows
+                than without them? At most 10 % is the aim
+    memory      what does a fit need beyond the vectors of n numbers that it keeps? Two
+                blocks of activations is the aim
 
 Seconds are those of the processor, in one thread of the BLAS, so that what else the
 machine does counts little; whoever is compared takes turns. All get columns and targets
