@@ -402,11 +402,12 @@ class AdaptiveLossMLPRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimat
         -----
         After a fit with rows that took no part in it, by `early_stopping` or `X_val`,
         the interval reaches as far as their errors say (split conformal prediction), if
-        they are enough for this coverage. Otherwise errors count as they do in the
-        loss: with the learnt density, or else as normal with standard deviation
-        `scale_`. Those are errors on rows that the network was fitted to, smaller than
-        on new ones: give it rows to be judged by. The spread is taken to be the same
-        everywhere.
+        they are enough for this coverage. They also chose where the fit ended, and a
+        few dozen of them tell a coverage to some 5 per cent only. Otherwise errors
+        count as they do in the loss: with the learnt density, or else as normal with
+        standard deviation `scale_`. Those are errors on rows that the network was
+        fitted to, smaller than on new ones: give it rows to be judged by. The spread is
+        taken to be the same everywhere.
         """
         check_is_fitted(self)
         check_coverage(coverage)
