@@ -28,14 +28,12 @@ MLPS = [
 # Those around a regressor are in test_meta and test_reweighted around many others.
 ESTIMATORS = [
     AdaptiveLossRegressor(),
-    AdaptiveLossRegressor(alpha_bounds=(0.0, np.inf)),
     AdaptiveLossRegressor(0.5, "adaptive", start="annealed"),
     AdaptiveLossRegressor(-2.0, efficiency="auto"),
     AdaptiveLossRegressor(TargetConditioned(1.0)),
     AdaptiveLossRegressor(loss="huber"),
     AdaptiveLossRegressor(loss="bisquare"),
     *(AdaptiveLossRegressor(a) for a in (4.0, 2.0, 1.0, -np.inf)),
-    AdaptiveLossRegressor("cauchy", c=1.0, l2=0.01),
     AdaptiveLossRegressor(c=1.0, fit_intercept=False),
     AdaptiveLossRegressorCV([2.0, 0.0], [1.0, 3.0], l2s=[0.1], cv=3, random_state=0),
     TargetWeightedRegressor(AdaptiveLossRegressor("cauchy", c=1.0)),
