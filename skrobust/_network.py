@@ -169,7 +169,8 @@ class Network:
     dtype : type
         Of its arithmetic.
     centre : ndarray of shape (n_features,) or None
-        What the network takes off the features, where the rows (sparse ones) do not.
+        What the network takes off the features: of sparse rows, and of columns so near
+        0 beside their spread that nothing need be taken off before.
     """
 
     sizes: tuple[int, ...]

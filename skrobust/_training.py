@@ -177,17 +177,15 @@ class Plan:
         strongest = STRONGEST_PENALTY * inputs * noise * float(bends.mean())
         return float(min(share / PRIOR_VARIANCE, strongest))
 
-    def early_penalty(
-        self, scales: Array, bends: Array, rows: Rows, network: Network
-    ) -> float:
+    def early_penalty(self, scales: Array, bends: Array, rows: Rows) -> float:
         """Return the strength of the penalty of a round before the last fit.
 
-        It is a stronger one: what the round fits more closely may be outliers.
+        It is another one, and at least what is given: what such a round fits more
+        closely may be outliers.
         """
-        usual = self.penalty(np.zeros(1), bends, rows, network)
         typical = float(np.sqrt(np.square(scales).mean()))
         share = typical / float(np.sqrt(rows.total * rows.y.shape[1]))
-        return max(usual, EARLY_PENALTY * share * float(bends.mean()))
+        return max(self.l2 or 0.0, EARLY_PENALTY * share * float(bends.mean()))
 
 
 @final
@@ -288,7 +286,7 @@ def _begun(data: Data, network: Network, plan: Plan, scales: _Scales) -> Array:
     def round_of(
         some: Data, losses: OutputLosses, units: Units, params: Array, steps: int
     ) -> Array:
-        l2 = plan.early_penalty(*units, some.rows, network)
+        l2 = plan.early_penalty(*units, some.rows)
         objective = NetworkLoss(some.rows, network, losses, l2)
         return descend(objective, params, max_iter=steps).params
 
