@@ -91,7 +91,7 @@ class Rows:
     centre : float or ndarray of shape (k,)
         What is taken off y.
     unit : float or ndarray of shape (k,)
-        What y is then divided by: a power of 2 in linear fits, so that no digit is lost.
+        What y is then divided by: a power of 2 in linear fits, which loses no digit.
     factor : ndarray of shape (p, p) or None
         Upper triangular R: the features are then those of a dense ``X R^-1``, whose
         columns are nearly orthogonal although those of X are nearly collinear.
